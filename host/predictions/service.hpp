@@ -1,0 +1,57 @@
+// What serves predictions, seen from above: HTTP routes and `dream predict` both talk to this.
+// Lives on the host's one io_context thread, as everything in the host but webhook delivery.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "host/predictions/prediction.hpp"
+#include "host/workers/worker_pool.hpp"
+
+namespace dream::host {
+
+struct PredictionRequest {
+  std::string id;                 // made by the service when empty
+  std::string template_name;
+  nlohmann::json input;           // as the client sent it: shown in snapshots
+  nlohmann::json resolved_input;  // validated, defaults filled in, files as local paths
+  std::filesystem::path folder;   // made by the service when empty (new_folder())
+  std::vector<Prediction::Observer> observers;
+};
+
+class PredictionService {
+ public:
+  PredictionService(boost::asio::io_context& io, WorkerPool& workers,
+                    std::filesystem::path state_folder);
+
+  enum class Refusal { none, not_ready, busy };
+  struct Created {
+    std::shared_ptr<Prediction> prediction;  // null when refused
+    Refusal refusal = Refusal::none;
+  };
+  // Starts a prediction on a free slot. The observers see every event from `start` on.
+  Created create(PredictionRequest request);
+
+  // The running prediction with this id, or null. Finished ones are forgotten.
+  std::shared_ptr<Prediction> find(std::string_view id) const;
+  // Asks the worker to stop it; false if no such prediction is running.
+  bool cancel(std::string_view id);
+
+  // A fresh folder for a prediction's files; ids are never used as paths.
+  std::filesystem::path new_folder();
+
+ private:
+  boost::asio::io_context& io_;
+  WorkerPool& workers_;
+  std::filesystem::path state_folder_;
+  std::unordered_map<std::string, std::shared_ptr<Prediction>> running_;
+};
+
+}  // namespace dream::host

@@ -1,0 +1,53 @@
+// The messages between the host and a worker process. Frames of JSON (frame.hpp) over unix stream
+// sockets: one control channel, and one channel per slot so that the logs of one run never delay a
+// cancel or another run. Pixels and files travel by path.
+//
+// A worker is started as
+//   dream-worker --control-fd FD --slot-fds FD,FD,…
+// with fd 1 and 2 captured by the host. It exits when the control channel closes.
+//
+// control, host → worker
+//   {"type":"init", "templates":[{"name","path"}], "weights":PATH|"none", "models":DIR,
+//    "device":"auto|cpu|cuda", "dtype":"auto|fp32|bf16|fp16", "threads":N, "setup":BOOL}
+//        setup false: describe the templates only; create() is not called, libtorch not loaded.
+//   {"type":"cancel", "slot":N, "id":ID}     an id that is not running (yet) is remembered
+//   {"type":"healthcheck", "template":NAME}
+//   {"type":"inspect", "path":PATH}          `dream weights inspect`
+//   {"type":"engine_info"}                   loads the engine: `dream version`
+//   {"type":"shutdown"}
+// control, worker → host
+//   {"type":"ready", "templates":[SCHEMA…]}              after init, all templates created
+//   {"type":"setup_failed", "template":NAME, "error":TEXT}   the worker exits after it
+//   {"type":"log", "level":"debug|info|warning|error", "message":TEXT}
+//   {"type":"healthcheck_result", "template":NAME, "healthy":BOOL, "error":TEXT?}
+//   {"type":"inspect_result", "report":JSON | "error":TEXT}
+//   {"type":"engine_info", "torch":…, "device":…, "dtype":… | "error":TEXT}
+//   {"type":"idle", "slot":N}                the slot can take the next predict
+//
+// slot, host → worker
+//   {"type":"predict", "id":ID, "template":NAME, "input":OBJECT, "output_dir":DIR}
+//        input is validated and defaults are filled in; a file input is the path of a local file.
+// slot, worker → host
+//   {"type":"log", "level":"debug|info|warning|error", "message":TEXT}
+//   {"type":"output", "value":JSON}                                    a value
+//   {"type":"output", "path":PATH, "name":FILE, "media_type":TYPE}     a file in output_dir
+//   {"type":"progress", "step":N, "steps":N, "elapsed_s":X, "label":TEXT}
+//   {"type":"metric", "name":NAME, "value":JSON, "mode":"replace|increment|append"}
+//   {"type":"done", "status":"succeeded|failed|canceled", "error":TEXT?}   then `idle` on control
+//
+// SCHEMA, one template as the host knows it:
+//   {"name", "version", "description", "sdk":"1.0", "path", "max_concurrency":N,
+//    "output":{"type":"string|integer|number|boolean|json|file", "kind":"single|list|iterator|
+//              concatenate"},
+//    "inputs":[{"name", "type":"string|integer|number|boolean|file|secret|json", "list":BOOL,
+//               "nullable":BOOL, "default":JSON?, "description":TEXT, "ge":N?, "le":N?,
+//               "min_length":N?, "max_length":N?, "regex":TEXT?, "choices":[…]?, "any_of":[TYPE…]?,
+//               "deprecated":BOOL?}…]}
+//   An input without "default" and not nullable is required. Order is the order of "inputs".
+#pragma once
+
+namespace dream::host::protocol {
+
+inline constexpr unsigned max_frame_bytes = 128U << 20;  // above the 100 MiB of an HTTP body
+
+}  // namespace dream::host::protocol

@@ -1,0 +1,29 @@
+// One entry to every supported weight file. The format is told by content, never by suffix.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weights/tensor_view.hpp"
+
+namespace dream::weights {
+
+enum class Format { safetensors, torch_zip };
+
+std::string_view to_string(Format format);  // "safetensors", "torch-zip"
+
+struct WeightFile {
+  Format format = Format::safetensors;
+  WeightMap tensors;
+  std::map<std::string, std::string> metadata;  // safetensors' __metadata__, else empty
+  std::vector<std::string> notes;               // what was skipped or made inert, for the user
+};
+
+// Reads `path` (a file, or a sharded `*.index.json`). Tensors are views into a memory map where the
+// format allows. Throws Error.
+WeightFile read_weight_file(const std::filesystem::path& path);
+
+}  // namespace dream::weights

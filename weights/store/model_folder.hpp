@@ -1,0 +1,41 @@
+// A diffusers folder (`save_pretrained` tree): model_index.json, one folder per component with
+// config.json and weights, and the optional args.json a trainer leaves.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "weights/tensor_view.hpp"
+
+namespace dream::weights {
+
+class ModelFolder {
+ public:
+  // Reads and checks model_index.json. Throws Error that names the missing or malformed file.
+  static ModelFolder open(const std::filesystem::path& root);
+
+  const std::filesystem::path& root() const { return root_; }
+  const nlohmann::json& model_index() const { return model_index_; }
+  // args.json of a DreamBooth trainer, e.g. {"instance_prompt": "..."}; nullopt when absent.
+  const std::optional<nlohmann::json>& args() const { return args_; }
+
+  // True when model_index names the component and its folder exists.
+  bool has(std::string_view component) const;
+  // Folder of a component, e.g. "tokenizer". Throws Error when absent.
+  std::filesystem::path folder(std::string_view component) const;
+  // config.json (scheduler: scheduler_config.json) of a component. Throws Error.
+  nlohmann::json config(std::string_view component) const;
+  // Tensors of a component with diffusers names; `text_encoder` tensors always carry the
+  // `text_model.` prefix, whether or not the file does. Prefers safetensors over .bin. Throws Error.
+  WeightMap weights(std::string_view component) const;
+
+ private:
+  std::filesystem::path root_;
+  nlohmann::json model_index_;
+  std::optional<nlohmann::json> args_;
+};
+
+}  // namespace dream::weights
