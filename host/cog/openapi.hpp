@@ -1,0 +1,13 @@
+// The OpenAPI 3.0.2 document of one template, shaped as Cog generates it, so that Cog clients and
+// form builders read ours unchanged.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+namespace dream::host {
+
+// `schema` is a SCHEMA object of host/workers/protocol.hpp. Throws nlohmann::json::exception if it
+// is not one.
+nlohmann::json openapi_document(const nlohmann::json& schema);
+
+}  // namespace dream::host

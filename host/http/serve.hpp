@@ -1,0 +1,25 @@
+// `dream serve`: the Cog HTTP server over a pool of workers. Everything of the host process meets
+// here: listener, routes, predictions, webhooks, signals, shutdown.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "host/workers/worker_pool.hpp"
+
+namespace dream::host {
+
+struct ServeOptions {
+  std::string host = "127.0.0.1";  // an address or a host name
+  int port = 5000;                 // 1 to 65535; 0 lets the system choose (logged)
+  WorkerOptions worker;
+  bool await_explicit_shutdown = false;  // ignore SIGTERM; end on SIGINT and POST /shutdown only
+  std::filesystem::path state_dir;       // empty: a folder under the system's temporary one
+};
+
+// Serves until SIGINT, SIGTERM or POST /shutdown. Listens before the workers start. Result: the
+// exit code, 0 after a clean shutdown, 1 if the port is taken or serving failed, 2 for an unusable
+// host or port; the reason is logged on stderr.
+int serve(const ServeOptions& options);
+
+}  // namespace dream::host
