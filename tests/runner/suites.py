@@ -1,0 +1,110 @@
+"""The suites of tools/test: what each builds, how it runs, how its results are counted."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+
+
+@dataclass
+class Suite:
+    about: str
+    run: Callable[[bool], tuple[int, int]]  # full → (passed, failed)
+    full_only: bool = False
+
+
+def build(preset, *targets):
+    """Builds a preset through tools/lib/setup.sh, so that people and tests see the same progress."""
+    script = f'set -euo pipefail; root="{ROOT}"; source "$root/tools/lib/setup.sh"; build "$@"'
+    done = subprocess.run(["bash", "-c", script, "build", preset, *targets])
+    return done.returncode == 0
+
+
+def count_junit(path):
+    passed = failed = 0
+    for case in ElementTree.parse(path).getroot().iter("testcase"):
+        tags = {child.tag for child in case}
+        failed += bool(tags & {"failure", "error"})
+        # ctest marks a test that did not run by its status.
+        passed += not tags & {"failure", "error", "skipped"} and case.get("status") != "notrun"
+    return passed, failed
+
+
+def ctest(preset, environment=None):
+    if not build(preset):
+        return 0, 1
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        done = subprocess.run(
+            ["ctest", "--test-dir", BUILD / preset, "-j2", "--timeout", "300", "--output-junit",
+             report, "--quiet", "--output-log", BUILD / f"{preset}.ctest.log"],
+            env=os.environ | (environment or {}))
+        passed, failed = count_junit(report)
+    if done.returncode:
+        print((BUILD / f"{preset}.ctest.log").read_text(errors="replace")[-20000:])
+    return passed, max(failed, 1 if done.returncode else 0)
+
+
+def pytest(folder, full, preset="dev"):
+    if preset and not build(preset):
+        return 0, 1
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.xml"
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x" if os.environ.get("DREAM_FAIL_FAST") else "-q",
+             "-p", "no:cacheprovider", "--timeout", "1200", f"--junitxml={report}", ROOT / "tests" / folder],
+            env=os.environ | {"DREAM_BUILD_DIR": str(BUILD / (preset or "dev")),
+                              "DREAM_FULL": "1" if full else ""}, cwd=ROOT)
+        passed, failed = count_junit(report) if report.exists() else (0, 1)
+    return passed, max(failed, 1 if done.returncode else 0)
+
+
+SANITIZER_OPTIONS = {
+    "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": f"halt_on_error=1:suppressions={ROOT}/tests/runner/tsan.supp",
+}
+
+
+def fuzz(full):
+    """Every libFuzzer target over its seed corpus: seconds in CI, minutes in --full."""
+    if not build("fuzz"):
+        return 0, 1
+    seconds, passed, failed = 300 if full else 20, 0, 0
+    for target in sorted((BUILD / "fuzz/bin").glob("fuzz_*")):
+        corpus = ROOT / "tests/fuzz/corpus" / target.name.removeprefix("fuzz_")
+        with tempfile.TemporaryDirectory() as found:
+            done = subprocess.run(
+                [target, found, corpus, f"-max_total_time={seconds}", "-timeout=10",
+                 "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={BUILD}/fuzz/"],
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                env=os.environ | SANITIZER_OPTIONS)
+        runs = re.search(r"number_of_executed_units:\s*(\d+)", done.stdout)
+        good = done.returncode == 0 and runs and int(runs[1]) > 100
+        print(f"  {target.name}: {runs[1] if runs else 0} inputs, {'ok' if good else 'FAILED'}")
+        if not good:
+            print(done.stdout[-6000:])
+        passed, failed = passed + bool(good), failed + (not good)
+    return passed, max(failed, 0 if passed else 1)
+
+
+ALL = {
+    "tidy": Suite("house rules, as failing tests", lambda full: pytest("tidy", full, preset=None)),
+    "unit": Suite("GoogleTest, all rooms", lambda full: ctest("dev")),
+    "parity": Suite("engine against diffusers and transformers, live",
+                    lambda full: pytest("parity", full)),
+    "http": Suite("the Cog wire, workers and crashes", lambda full: pytest("http", full)),
+    "cli": Suite("the dream program, as typed", lambda full: pytest("cli", full)),
+    "asan": Suite("unit tests of the torch-free rooms under ASan and UBSan",
+                  lambda full: ctest("asan", SANITIZER_OPTIONS)),
+    "fuzz": Suite("libFuzzer over every parser", fuzz),
+    "tsan": Suite("unit tests of the torch-free rooms under TSan",
+                  lambda full: ctest("tsan", SANITIZER_OPTIONS), full_only=True),
+}

@@ -1,0 +1,122 @@
+# Sourced by tools/dream and tools/test: brings a bare Debian 12 to where the project builds.
+# Everything it fetches lands in .deps/ (Python wheels, libtorch) or comes from apt.
+# DREAM_NO_SETUP=1 skips all installing.
+
+build_packages=(
+  g++ cmake ninja-build ccache mold git ca-certificates python3-venv
+  libboost1.81-dev libboost-filesystem1.81-dev libboost-url1.81-dev
+  libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev
+  nlohmann-json3-dev libfmt-dev libspdlog-dev libcli11-dev
+  libcurl4-openssl-dev libssl-dev libre2-dev zlib1g-dev
+)
+test_packages=(libgtest-dev libgmock-dev clang-16 libclang-rt-16-dev curl procps)
+torch_version=2.13.0
+oracle_wheels=(
+  numpy diffusers==0.42.1 transformers==5.18 accelerate safetensors peft==0.21.2 compel==2.5.1
+  opencv-python-headless scipy scikit-image einops pillow pytest pytest-timeout requests
+)
+cog_wheels=(cog==0.23.1 replicate==1.0.7)
+
+say() { printf '%s %s\n' "$(tput bold 2>/dev/null || true)dream:$(tput sgr0 2>/dev/null || true)" "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# quietly LOG WHAT COMMAND…: one line while it runs, the end of its log if it fails.
+quietly() {
+  local log=$1 what=$2
+  shift 2
+  say "$what"
+  if ! "$@" >>"$log" 2>&1; then
+    tail -n 25 "$log" >&2
+    die "failed: $what (full log: $log)"
+  fi
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif command -v sudo >/dev/null; then sudo "$@"
+  else die "need root to install packages: run as root, install sudo, or install them yourself: $*"
+  fi
+}
+
+install_packages() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} = 0 ] && return
+  quietly "$log" "updating the package lists" as_root apt-get update
+  quietly "$log" "installing ${#missing[@]} Debian packages: ${missing[*]}" \
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+}
+
+# The wheel carries libtorch and its headers. A CPU build is taken where the configured package
+# sources offer one; otherwise what they have, after saying how large it is.
+install_torch() {
+  [ -d "$root/.deps/venv" ] || quietly "$log" "making .deps/venv" python3 -m venv "$root/.deps/venv"
+  local pip="$root/.deps/venv/bin/pip" cpu="torch==$torch_version+cpu"
+  "$pip" show torch 2>/dev/null | grep -q "^Version: $torch_version" && return
+  if "$pip" install --dry-run --no-deps -q "$cpu" >>"$log" 2>&1; then
+    quietly "$log" "installing libtorch $torch_version (CPU build, about 0.2 GB)" \
+      "$pip" install --no-deps "$cpu"
+  else
+    say "the configured package sources offer no CPU build of torch $torch_version:"
+    say "the default build and its CUDA libraries are a download of about 3 GB"
+    quietly "$log" "installing libtorch $torch_version" "$pip" install "torch==$torch_version"
+  fi
+}
+
+install_oracles() {
+  local stamp="$root/.deps/oracles.stamp" wanted="${oracle_wheels[*]} ${cog_wheels[*]}"
+  [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+  quietly "$log" "installing the live oracles (diffusers, transformers, …)" \
+    "$root/.deps/venv/bin/pip" install "torch==$torch_version" "${oracle_wheels[@]}"
+  [ -d "$root/.deps/cog" ] || quietly "$log" "making .deps/cog" python3 -m venv "$root/.deps/cog"
+  quietly "$log" "installing the Cog oracle" "$root/.deps/cog/bin/pip" install "${cog_wheels[@]}"
+  quietly "$log" "fetching the full CLIP vocabulary" \
+    "$root/.deps/venv/bin/python" "$root/tests/parity/clip_vocabulary.py"
+  echo "$wanted" >"$stamp"
+}
+
+# setup run|test
+setup() {
+  log="$root/.deps/setup.log"
+  mkdir -p "$root/.deps"
+  [ "${DREAM_NO_SETUP:-}" = 1 ] && return
+  if command -v dpkg-query >/dev/null; then
+    install_packages "${build_packages[@]}"
+    if [ "$1" = test ]; then install_packages "${test_packages[@]}"; fi
+  else
+    say "not a Debian system: expecting the packages of tools/lib/setup.sh to be there"
+  fi
+  install_torch
+  if [ "$1" = test ]; then install_oracles; fi
+}
+
+# build PRESET [TARGET…]: configures and builds with a progress line.
+build() {
+  local preset=$1
+  shift
+  local out="$root/build/$preset" log="$root/build/$preset.log"
+  mkdir -p "$root/build"
+  : >"$log"
+  if [ ! -f "$out/build.ninja" ]; then
+    quietly "$log" "configuring $preset" cmake -S "$root" --preset "$preset"
+  fi
+  say "building $preset (about ten minutes the first time; log: $log)"
+  NINJA_STATUS='[%f/%t] ' ninja -C "$out" "$@" 2>&1 | tee -a "$log" | show_progress
+  [ "${PIPESTATUS[0]}" = 0 ] || { tail -n 40 "$log" >&2; die "the build failed (full log: $log)"; }
+}
+
+# On a terminal one line that is rewritten, else one line for every tenth of the work.
+show_progress() {
+  local line tenth=-1 now
+  while IFS= read -r line; do
+    [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]] || continue
+    now=$((BASH_REMATCH[1] * 10 / BASH_REMATCH[2]))
+    if [ -t 2 ]; then printf '\r\033[K  %.100s' "$line" >&2
+    elif [ "$now" != "$tenth" ]; then printf '  %s/%s\n' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" >&2
+    fi
+    tenth=$now
+  done
+  if [ -t 2 ]; then printf '\r\033[K' >&2; fi
+}
