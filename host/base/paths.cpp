@@ -1,0 +1,25 @@
+#include "host/base/paths.hpp"
+
+#include <cstdlib>
+
+namespace dream::host {
+namespace fs = std::filesystem;
+
+fs::path install_prefix() {
+  return fs::read_symlink("/proc/self/exe").parent_path().parent_path();
+}
+
+fs::path worker_program() {
+  return install_prefix() / "bin" / "dream-worker";
+}
+
+fs::path default_model_store() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache == '/') return fs::path(cache) / "dream" / "models";
+  const char* home = std::getenv("HOME");
+  const fs::path base =
+      home != nullptr && *home != '\0' ? fs::path(home) : fs::temp_directory_path();
+  return base / ".cache" / "dream" / "models";
+}
+
+}  // namespace dream::host

@@ -1,0 +1,17 @@
+// Where the installed tree lies. The build tree mirrors it, so both are found alike.
+#pragma once
+
+#include <filesystem>
+
+namespace dream::host {
+
+// The parent of the folder of the running executable: <prefix> of <prefix>/bin/dream.
+std::filesystem::path install_prefix();
+
+// <prefix>/bin/dream-worker
+std::filesystem::path worker_program();
+
+// ~/.cache/dream/models, or below XDG_CACHE_HOME.
+std::filesystem::path default_model_store();
+
+}  // namespace dream::host
