@@ -1,6 +1,6 @@
 // One prediction: the single state machine of the host. Every change goes through a mutator, every
-// mutator emits one event, and everything outside (the sync reply, webhooks, the progress bar, later
-// SSE and metrics) is an observer that renders the same snapshot.
+// mutator emits one event, and all that is outside (sync reply, webhooks, progress bar) observes and
+// renders the same snapshot.
 //
 // Not thread-safe: lives on the host's one io_context thread.
 #pragma once

@@ -21,7 +21,7 @@ class Suite:
 
 
 def build(preset, *targets):
-    """Builds a preset through tools/lib/setup.sh, so that people and tests see the same progress."""
+    """Builds a preset through tools/lib/setup.sh: people and tests see the same progress."""
     script = f'set -euo pipefail; root="{ROOT}"; source "$root/tools/lib/setup.sh"; build "$@"'
     done = subprocess.run(["bash", "-c", script, "build", preset, *targets])
     return done.returncode == 0
@@ -58,8 +58,8 @@ def pytest(folder, full, preset="dev"):
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.xml"
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-x" if os.environ.get("DREAM_FAIL_FAST") else "-q",
-             "-p", "no:cacheprovider", "--timeout", "1200", f"--junitxml={report}", ROOT / "tests" / folder],
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "1200",
+             f"--junitxml={report}", ROOT / "tests" / folder],
             env=os.environ | {"DREAM_BUILD_DIR": str(BUILD / (preset or "dev")),
                               "DREAM_FULL": "1" if full else ""}, cwd=ROOT)
         passed, failed = count_junit(report) if report.exists() else (0, 1)

@@ -17,7 +17,7 @@ oracle_wheels=(
 )
 cog_wheels=(cog==0.23.1 replicate==1.0.7)
 
-say() { printf '%s %s\n' "$(tput bold 2>/dev/null || true)dream:$(tput sgr0 2>/dev/null || true)" "$*" >&2; }
+say() { printf 'dream: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
 # quietly LOG WHAT COMMAND…: one line while it runs, the end of its log if it fails.
@@ -41,12 +41,14 @@ as_root() {
 install_packages() {
   local missing=() package
   for package in "$@"; do
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
+      missing+=("$package")
   done
   [ ${#missing[@]} = 0 ] && return
   quietly "$log" "updating the package lists" as_root apt-get update
   quietly "$log" "installing ${#missing[@]} Debian packages: ${missing[*]}" \
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+    as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y --no-install-recommends "${missing[@]}"
 }
 
 # The wheel carries libtorch and its headers. A CPU build is taken where the configured package
@@ -104,7 +106,10 @@ build() {
   fi
   say "building $preset (about ten minutes the first time; log: $log)"
   NINJA_STATUS='[%f/%t] ' ninja -C "$out" "$@" 2>&1 | tee -a "$log" | show_progress
-  [ "${PIPESTATUS[0]}" = 0 ] || { tail -n 40 "$log" >&2; die "the build failed (full log: $log)"; }
+  if [ "${PIPESTATUS[0]}" != 0 ]; then
+    tail -n 40 "$log" >&2
+    die "the build failed (full log: $log)"
+  fi
 }
 
 # On a terminal one line that is rewritten, else one line for every tenth of the work.
@@ -114,7 +119,7 @@ show_progress() {
     [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]] || continue
     now=$((BASH_REMATCH[1] * 10 / BASH_REMATCH[2]))
     if [ -t 2 ]; then printf '\r\033[K  %.100s' "$line" >&2
-    elif [ "$now" != "$tenth" ]; then printf '  %s/%s\n' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" >&2
+    elif [ "$now" != "$tenth" ]; then printf '  %s0 %%\n' "$now" >&2
     fi
     tenth=$now
   done

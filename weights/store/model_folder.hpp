@@ -19,7 +19,7 @@ class ModelFolder {
 
   const std::filesystem::path& root() const { return root_; }
   const nlohmann::json& model_index() const { return model_index_; }
-  // args.json of a DreamBooth trainer, e.g. {"instance_prompt": "..."}; nullopt when absent.
+  // args.json of a trainer, e.g. {"instance_prompt": "..."}; nullopt when absent.
   const std::optional<nlohmann::json>& args() const { return args_; }
 
   // True when model_index names the component and its folder exists.

@@ -14,7 +14,7 @@ struct dream_host {
   uint32_t sdk_major; /* of the host */
   uint32_t sdk_minor;
 
-  /* The interface struct with this id ("dream.run/1", NUL-terminated), or null if this host has none.
+  /* The interface struct with this id ("dream.run/1", NUL-terminated), or null if there is none.
    * Owned by the host, valid for the life of the process. [any thread] */
   const void* (*query)(const dream_host* host, const char* interface_id);
 

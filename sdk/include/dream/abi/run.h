@@ -14,8 +14,8 @@ typedef struct dream_run_1 {
   uint32_t struct_size;
   uint32_t reserved;
 
-  /* The value of a declared input: validated, defaults filled in. *value is null if it was absent or
-   * null. Owned by the run, valid until run() returns. Fails on a name that was not declared.
+  /* The value of a declared input: validated, defaults filled in. *value is null if it was absent
+   * or null. Owned by the run, valid until run() returns. Fails on a name that was not declared.
    * [any thread] */
   dream_status* (*input)(dream_run* run, dream_str name, const dream_value** value);
 

@@ -21,7 +21,7 @@ extern "C" {
 #define DREAM_NOTE_TYPE 1
 
 typedef struct dream_schema dream_schema; /* opaque: schema.h */
-typedef struct dream_setup dream_setup;   /* opaque: what create() may use, e.g. to open the engine */
+typedef struct dream_setup dream_setup;   /* opaque: what create() may use to open the engine */
 typedef struct dream_run dream_run;       /* opaque: run.h */
 
 typedef struct dream_template {

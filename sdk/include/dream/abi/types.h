@@ -1,8 +1,8 @@
 /* Types every interface shares. Plain C11; nothing here may ever change, only be appended to.
  *
  * Rules of the whole ABI:
- *  - Every struct that crosses the line starts with `struct_size`, set by the side that made it. The
- *    reader uses a member only if it lies within that size.
+ *  - Every struct that crosses the line starts with `struct_size`, set by the side that made it.
+ *    The reader uses a member only if it lies within that size.
  *  - Whoever allocates frees. A view (dream_str, pointer) is valid for the duration of the call
  *    unless its function says otherwise.
  *  - No exception crosses. A function that can fail returns dream_status*: null is success,
