@@ -1,0 +1,105 @@
+#include "sdk/engine/schedulers/sigma_spacing.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+namespace dream::engine {
+namespace {
+
+std::optional<double> read_sigma(const SchedulerConfig& config, const char* key) {
+  const double sigma = config.number(key, -1.0, 0.0, 1e6);
+  return sigma < 0 ? std::nullopt : std::optional<double>(sigma);
+}
+
+// The timestep whose log sigma is `log_sigma`, interpolated; `log_sigmas` rises.
+double timestep_at(double log_sigma, const std::vector<float>& log_sigmas) {
+  const auto above = std::upper_bound(log_sigmas.begin(), log_sigmas.end(), log_sigma);
+  const std::ptrdiff_t last = static_cast<std::ptrdiff_t>(log_sigmas.size()) - 1;
+  const auto low = static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(
+      above - log_sigmas.begin() - 1, 0, std::max<std::ptrdiff_t>(last - 1, 0)));
+  const std::size_t high = std::min(low + 1, static_cast<std::size_t>(last));
+  if (low == high) return 0;
+  const double low_value = log_sigmas[low];
+  const double weight =
+      std::clamp((low_value - log_sigma) / (low_value - log_sigmas[high]), 0.0, 1.0);
+  return (1 - weight) * static_cast<double>(low) + weight * static_cast<double>(high);
+}
+
+// `sigma_max` down to `sigma_min`.
+std::vector<double> curve_points(SigmaCurve curve, double sigma_min, double sigma_max, int count) {
+  constexpr double rho = 7.0;  // the value of the Karras paper
+  std::vector<double> points = linspace(1.0, count);
+  const double karras_max = std::pow(sigma_max, 1 / rho);
+  const double karras_min = std::pow(sigma_min, 1 / rho);
+  for (double& point : points) {
+    if (curve == SigmaCurve::karras) {
+      point = std::pow(karras_max + point * (karras_min - karras_max), rho);
+    } else {
+      // Uniform in log sigma, which is minus lambda.
+      point = std::exp(std::log(sigma_max) + point * (std::log(sigma_min) - std::log(sigma_max)));
+    }
+  }
+  return points;
+}
+
+}  // namespace
+
+SigmaSpacing read_sigma_spacing(const SchedulerConfig& config, bool karras) {
+  config.refuse("use_beta_sigmas");
+  SigmaSpacing spacing;
+  spacing.sigma_min = read_sigma(config, "sigma_min");
+  spacing.sigma_max = read_sigma(config, "sigma_max");
+  const bool exponential = config.flag("use_exponential_sigmas", false);
+  karras = config.flag("use_karras_sigmas", false) || karras;
+  if (karras && exponential)
+    throw std::runtime_error(
+        "scheduler config: use_karras_sigmas and use_exponential_sigmas exclude each other");
+  if (karras) {
+    spacing.curve = SigmaCurve::karras;
+  } else if (config.flag("use_lu_lambdas", false)) {
+    spacing = {SigmaCurve::lu_lambdas, std::nullopt, std::nullopt};
+  } else if (exponential) {
+    spacing.curve = SigmaCurve::exponential;
+  }
+  return spacing;
+}
+
+SpacedSigmas space_sigmas(const SigmaSpacing& spacing, const NoiseSchedule& schedule,
+                          int num_inference_steps) {
+  const std::vector<float> table = ratio_table(schedule);
+  std::vector<float> log_sigmas;
+  for (const float sigma : table)
+    log_sigmas.push_back(static_cast<float>(std::log(static_cast<double>(sigma))));
+
+  SpacedSigmas result;
+  for (const double sigma :
+       curve_points(spacing.curve, spacing.sigma_min.value_or(table.front()),
+                    spacing.sigma_max.value_or(table.back()), num_inference_steps)) {
+    const double timestep = timestep_at(std::log(std::max(sigma, 1e-10)), log_sigmas);
+    // diffusers rounds in the first case and truncates in the others.
+    const bool rounds =
+        spacing.curve != SigmaCurve::exponential && schedule.beta_schedule != "squaredcos_cap_v2";
+    result.timesteps.push_back(rounds ? std::nearbyint(timestep) : std::floor(timestep));
+    result.sigmas.push_back(static_cast<float>(sigma));
+  }
+  return result;
+}
+
+std::vector<float> ratio_table(const NoiseSchedule& schedule) {
+  std::vector<float> table;
+  for (const float alpha_prod : schedule.alphas_cumprod)
+    table.push_back(std::sqrt((1.0F - alpha_prod) / alpha_prod));
+  return table;
+}
+
+int clipped_timesteps(const NoiseSchedule& schedule, double lambda_min) {
+  return static_cast<int>(std::count_if(
+      schedule.alphas_cumprod.begin(), schedule.alphas_cumprod.end(), [lambda_min](float product) {
+        const float lambda = std::log(std::sqrt(product)) - std::log(std::sqrt(1.0F - product));
+        return lambda < lambda_min;
+      }));
+}
+
+}  // namespace dream::engine
