@@ -29,7 +29,7 @@ typedef struct dream_template {
   uint32_t sdk_major; /* the template was built with */
   uint32_t sdk_minor;
   uint32_t reserved;       /* 0 */
-  const char* name;        /* NUL-terminated, [a-z0-9-]+, e.g. "controlnet-canny" */
+  const char* name;        /* NUL-terminated, [a-z0-9_-]+, e.g. "controlnet-canny" */
   const char* version;     /* NUL-terminated, e.g. "1.0.0" */
   const char* description; /* NUL-terminated, one sentence for users */
 

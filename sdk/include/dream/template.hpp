@@ -1,0 +1,166 @@
+// The one header a template includes. A template is a class with
+//   struct Inputs { … };                                what a run receives
+//   static void describe(dream::Schema<Inputs>&);       declares inputs and output
+//   explicit T(dream::Setup&)  or  T();                 set-up, once
+//   void run(const Inputs&, dream::Run&);               one prediction
+//   void healthcheck();                                 optional: throws if it cannot work any more
+// and one line after it: DREAM_TEMPLATE(T, "name", "version", "description").
+#pragma once
+
+#include <concepts>
+#include <dream/barrier.hpp>
+#include <dream/engine.hpp>
+#include <dream/note.hpp>
+#include <dream/run.hpp>
+#include <dream/schema.hpp>
+#include <dream/status.hpp>
+#include <dream/value.hpp>
+#include <memory>
+#include <string_view>
+
+namespace dream::detail {
+
+template <class T>
+concept HasInputs =
+    requires { typename T::Inputs; } && std::default_initializable<typename T::Inputs>;
+template <class T>
+concept HasDescribe = requires(Schema<typename T::Inputs>& schema) { T::describe(schema); };
+template <class T>
+concept HasRun =
+    requires(T& self, const typename T::Inputs& inputs, Run& run) { self.run(inputs, run); };
+template <class T>
+concept HasSetup = std::constructible_from<T, Setup&> || std::default_initializable<T>;
+template <class T>
+concept HasHealthcheck = requires(T& self) { self.healthcheck(); };
+
+consteval bool is_name(std::string_view name) {
+  for (const char c : name) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (!letter && c != '-' && c != '_') return false;
+  }
+  return !name.empty();
+}
+
+// What create() hands to the host as `self`.
+template <class T>
+struct Instance {
+  static Schema<typename T::Inputs> describe() {
+    Schema<typename T::Inputs> schema;
+    T::describe(schema);
+    return schema;
+  }
+  static T make(Setup& setup) {
+    if constexpr (std::constructible_from<T, Setup&>)
+      return T(setup);
+    else
+      return T();
+  }
+
+  Instance(const dream_host* host, Setup& setup)
+      : schema(describe()), interfaces(host), self(make(setup)) {}
+
+  Schema<typename T::Inputs> schema;
+  RunInterfaces interfaces;
+  T self;
+};
+
+// The functions the host calls, each behind the barrier.
+template <class T>
+struct Thunks {
+  static dream_status* describe(const dream_host* host, dream_schema* schema) noexcept {
+    return barrier(host, "describe()",
+                   [&] { SchemaAccess::declare(Instance<T>::describe(), host, schema); });
+  }
+
+  static dream_status* create(const dream_host* host, dream_setup* setup, void** self) noexcept {
+    return barrier(host, "the constructor", [&] {
+      Setup view(host, setup);
+      *self = new Instance<T>(host, view);
+    });
+  }
+
+  static dream_status* run(const dream_host* host, void* self, dream_run* handle) noexcept {
+    return barrier(host, "run()", [&] {
+      auto& instance = *static_cast<Instance<T>*>(self);
+      const auto input = instance.interfaces.run.get(&dream_run_1::input, "input");
+      const auto inputs = SchemaAccess::read(instance.schema, host, input, handle);
+      Run run(instance.interfaces, handle);
+      instance.self.run(inputs, run);
+    });
+  }
+
+  static void destroy(const dream_host* host, void* self) noexcept {
+    dream_status* status = barrier(host, "the destructor", [&] {
+      delete static_cast<Instance<T>*>(self);  // may throw: T decides
+    });
+    if (status == nullptr) return;
+    const auto log = Interface<dream_log_1>(host, DREAM_LOG_1).find(&dream_log_1::log);
+    if (log != nullptr) log(host, nullptr, DREAM_LOG_ERROR, host->status_message(status));
+    host->status_destroy(status);
+  }
+
+  static dream_status* healthcheck(const dream_host* host, void* self) noexcept
+    requires HasHealthcheck<T>
+  {
+    return barrier(host, "healthcheck()",
+                   [&] { static_cast<Instance<T>*>(self)->self.healthcheck(); });
+  }
+};
+
+template <class T>
+consteval dream_template make_template(const char* name, const char* version,
+                                       const char* description) {
+  static_assert(HasInputs<T>,
+                "dream: a template needs `struct Inputs { … };` inside the class, "
+                "with a default constructor");
+  if constexpr (HasInputs<T>) {
+    static_assert(HasDescribe<T>,
+                  "dream: a template needs a public function "
+                  "`static void describe(dream::Schema<Inputs>& schema)`");
+    static_assert(HasRun<T>,
+                  "dream: a template needs a public function "
+                  "`void run(const Inputs& in, dream::Run& run)`");
+  }
+  static_assert(HasSetup<T>,
+                "dream: a template needs a public constructor from (dream::Setup&), or "
+                "one without arguments");
+  dream_template entry{};
+  entry.struct_size = sizeof entry;
+  entry.sdk_major = DREAM_SDK_MAJOR;
+  entry.sdk_minor = DREAM_SDK_MINOR;
+  entry.name = name;
+  entry.version = version;
+  entry.description = description;
+  if constexpr (HasInputs<T> && HasSetup<T>) {
+    if constexpr (HasDescribe<T> && HasRun<T>) {
+      entry.describe = Thunks<T>::describe;
+      entry.create = Thunks<T>::create;
+      entry.run = Thunks<T>::run;
+      entry.destroy = Thunks<T>::destroy;
+      if constexpr (HasHealthcheck<T>) entry.healthcheck = Thunks<T>::healthcheck;
+    }
+  }
+  return entry;
+}
+
+}  // namespace dream::detail
+
+// Defines the library's one exported function, without the ABI note.
+#define DREAM_DETAIL_ENTRY(Type, name, version, description)                    \
+  static_assert(::dream::detail::is_name(name),                                 \
+                "dream: a template's name consists of a-z, 0-9, - and _");      \
+  static_assert(!::std::string_view(description).empty(),                       \
+                "dream: a template needs a description");                       \
+  extern "C" __attribute__((visibility("default"), used)) const dream_template* \
+  dream_template_entry(void);                                                   \
+  const dream_template* dream_template_entry(void) {                            \
+    static constexpr dream_template entry =                                     \
+        ::dream::detail::make_template<Type>(name, version, description);       \
+    return &entry;                                                              \
+  }
+
+// Makes a library of this class: name [a-z0-9_-]+, version ("1.0.0"), one sentence for users.
+// Stands once per library, outside namespaces.
+#define DREAM_TEMPLATE(Type, name, version, description) \
+  DREAM_DETAIL_NOTE(DREAM_DETAIL_NOTE_TEXT)              \
+  DREAM_DETAIL_ENTRY(Type, name, version, description)
