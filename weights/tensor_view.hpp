@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -25,6 +26,12 @@ enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean };
 std::size_t size_in_bytes(DType dtype);
 // safetensors' spelling: "F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL".
 std::string_view to_string(DType dtype);
+// The reverse; nullopt for a spelling that this project cannot hold (F8_E4M3, U32 …).
+std::optional<DType> dtype_from_string(std::string_view name);
+// Bytes of a row-major tensor; nullopt when a dimension is negative or the size does not fit 63
+// bits.
+std::optional<std::uint64_t> byte_size(std::size_t element_bytes,
+                                       std::span<const std::int64_t> shape);
 
 // A row-major tensor. `bytes` stays valid as long as any copy of `owner` lives (a memory map or a
 // buffer). `bytes` may be unaligned for its type.

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "weights/formats/memory_map.hpp"
 #include "weights/tensor_view.hpp"
 
 namespace dream::weights {
@@ -20,10 +21,14 @@ struct WeightFile {
   WeightMap tensors;
   std::map<std::string, std::string> metadata;  // safetensors' __metadata__, else empty
   std::vector<std::string> notes;               // what was skipped or made inert, for the user
+  std::vector<std::filesystem::path> files;  // what was read: one file, or every shard of an index
 };
 
 // Reads `path` (a file, or a sharded `*.index.json`). Tensors are views into a memory map where the
 // format allows. Throws Error.
 WeightFile read_weight_file(const std::filesystem::path& path);
+
+// The same for one file that is already in memory; `bytes.name` is what messages call it.
+WeightFile read_weight_bytes(const FileBytes& bytes);
 
 }  // namespace dream::weights

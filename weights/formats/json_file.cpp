@@ -1,0 +1,49 @@
+#include "weights/formats/json_file.hpp"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "weights/formats/memory_map.hpp"
+#include "weights/tensor_view.hpp"
+
+namespace dream::weights {
+namespace {
+
+constexpr std::size_t max_bytes = 64'000'000;
+constexpr int max_depth = 64;
+
+}  // namespace
+
+nlohmann::json read_json_object(const std::filesystem::path& path) {
+  using nlohmann::json;
+  const FileBytes file = map_file(path);
+  std::string_view text(reinterpret_cast<const char*>(file.data.data()), file.data.size());
+  if (text.empty()) throw Error(fmt::format("{}: is empty, expected JSON", file.name));
+  if (text.size() > max_bytes)
+    throw Error(fmt::format("{}: {} bytes are over the limit of {} for a JSON file", file.name,
+                            text.size(), max_bytes));
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
+    throw Error(fmt::format("{}: is UTF-16, expected JSON in UTF-8", file.name));
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  const auto check_depth = [&](int depth, json::parse_event_t, json&) {
+    if (depth > max_depth)
+      throw Error(fmt::format("{}: JSON is nested deeper than {} levels", file.name, max_depth));
+    return true;
+  };
+  json value;
+  try {
+    value = json::parse(text.begin(), text.end(), check_depth);
+  } catch (const json::parse_error& error) {
+    throw Error(fmt::format("{}: is not valid JSON at byte {}", file.name, error.byte));
+  } catch (const json::exception&) {
+    throw Error(fmt::format("{}: holds a JSON number that is out of range", file.name));
+  }
+  if (!value.is_object())
+    throw Error(
+        fmt::format("{}: holds a JSON {}, expected an object", file.name, value.type_name()));
+  return value;
+}
+
+}  // namespace dream::weights

@@ -1,0 +1,14 @@
+// The small JSON files of a model folder (indexes, configs), with messages that name the file.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+
+namespace dream::weights {
+
+// Reads a JSON object. A UTF-8 byte order mark is skipped. Throws Error naming the path when the
+// file is missing, larger than 64 MB, not UTF-8, not valid JSON, nested deeper than 64 levels, or
+// no object.
+nlohmann::json read_json_object(const std::filesystem::path& path);
+
+}  // namespace dream::weights

@@ -1,0 +1,45 @@
+// Just enough of zip to read what torch.save writes: stored entries as views into the file's bytes,
+// zip64 for the large ones. Format: PKWARE APPNOTE.TXT 6.3.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "weights/formats/memory_map.hpp"
+
+namespace dream::weights {
+
+class ZipArchive {
+ public:
+  struct Entry {
+    std::uint64_t header_offset = 0;  // of the local header
+    std::uint64_t stored_bytes = 0;
+    std::uint64_t plain_bytes = 0;
+    std::uint16_t method = 0;  // 0 stored
+    bool encrypted = false;
+  };
+  using Entries = std::map<std::string, Entry, std::less<>>;
+
+  // Reads the central directory. Entry data is not touched. Throws Error on a damaged directory,
+  // duplicate names, or an archive in several parts.
+  static ZipArchive open(const FileBytes& file);
+
+  const Entries& entries() const { return entries_; }
+  bool has(std::string_view name) const { return entries_.contains(name); }
+  // The bytes of an entry, a view into the file; checksums are not verified. Throws Error when
+  // there is no such entry, it is compressed or encrypted, or its local header disagrees.
+  std::span<const std::byte> read(std::string_view name) const;
+
+ private:
+  void read_directory(std::uint64_t offset, std::uint64_t bytes, std::uint64_t count);
+  [[noreturn]] void fail(std::string_view what) const;
+
+  FileBytes file_;
+  Entries entries_;
+  std::uint64_t directory_offset_ = 0;  // entries end before it
+};
+
+}  // namespace dream::weights
