@@ -1,11 +1,12 @@
 // One prediction: the single state machine of the host. Every change goes through a mutator, every
-// mutator emits one event, and all that is outside (sync reply, webhooks, progress bar) observes and
-// renders the same snapshot.
+// mutator emits one event, and all that is outside (sync reply, webhooks, progress bar) observes
+// and renders the same snapshot.
 //
 // Not thread-safe: lives on the host's one io_context thread.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -59,8 +60,8 @@ struct Snapshot {
 struct PredictionEvent {
   enum class Kind { start, output, log, metric, progress, completed };
   Kind kind;
-  std::string_view text;                // log: the new lines
-  const OutputItem* output = nullptr;   // output: the new item
+  std::string_view text;               // log, progress: the lines that were added to the logs
+  const OutputItem* output = nullptr;  // output: the new item
 };
 
 class Prediction {
@@ -77,11 +78,12 @@ class Prediction {
   const std::filesystem::path& folder() const { return folder_; }
   void observe(Observer observer) { observers_.push_back(std::move(observer)); }
 
-  // Mutators. After a terminal state all of them do nothing.
-  void start();                       // starting → processing
-  void log(std::string_view text);    // whole lines
+  // Mutators. After a terminal state all of them do nothing. The terminal ones put `predict_time`
+  // (seconds since start) into the metrics.
+  void start();                     // starting → processing
+  void log(std::string_view text);  // whole lines
   void output(OutputItem item);
-  void progress(Progress progress);   // also appends a tqdm-like line to the logs
+  void progress(Progress progress);  // also appends a tqdm-like line to the logs
   void metric(std::string_view name, const nlohmann::json& value, std::string_view mode);
   void succeed();
   void fail(std::string error);
@@ -89,11 +91,13 @@ class Prediction {
 
  private:
   void finish(Status status, std::string error);
+  std::string append_log(std::string_view text);  // not empty; result: what was added
   void emit(const PredictionEvent& event);
 
   Snapshot snapshot_;
   std::filesystem::path folder_;
   std::vector<Observer> observers_;
+  bool logs_full_ = false;
 };
 
 }  // namespace dream::host

@@ -18,7 +18,7 @@
 namespace dream::host {
 
 struct PredictionRequest {
-  std::string id;                 // made by the service when empty
+  std::string id;  // made by the service when empty
   std::string template_name;
   nlohmann::json input;           // as the client sent it: shown in snapshots
   nlohmann::json resolved_input;  // validated, defaults filled in, files as local paths
@@ -36,7 +36,9 @@ class PredictionService {
     std::shared_ptr<Prediction> prediction;  // null when refused
     Refusal refusal = Refusal::none;
   };
-  // Starts a prediction on a free slot. The observers see every event from `start` on.
+  // Starts a prediction on a free slot. The observers see every event from `start` on, which comes
+  // before create() returns; no terminal event does. Throws std::invalid_argument for a template
+  // that is not served.
   Created create(PredictionRequest request);
 
   // The running prediction with this id, or null. Finished ones are forgotten.

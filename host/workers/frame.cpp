@@ -23,8 +23,7 @@ std::uint32_t read_length(const char* header) {
 }  // namespace
 
 std::string encode_frame(const nlohmann::json& message) {
-  const std::string body =
-      message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const std::string body = message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   if (body.size() > protocol::max_frame_bytes)
     throw std::length_error("message of " + std::to_string(body.size()) +
                             " bytes is over the frame limit of " +
@@ -52,7 +51,9 @@ std::optional<nlohmann::json> FrameDecoder::next() {
   return message;
 }
 
-BlockingChannel::~BlockingChannel() { ::close(fd_); }
+BlockingChannel::~BlockingChannel() {
+  ::close(fd_);
+}
 
 void BlockingChannel::send(const nlohmann::json& message) {
   const std::string frame = encode_frame(message);

@@ -36,7 +36,7 @@ class BlockingChannel {
   BlockingChannel& operator=(const BlockingChannel&) = delete;
 
   void send(const nlohmann::json& message);  // in silence when the host is gone
-  std::optional<nlohmann::json> receive();    // nullopt when the peer has closed
+  std::optional<nlohmann::json> receive();   // nullopt when the peer has closed
 
  private:
   int fd_;

@@ -30,41 +30,57 @@ struct WorkerOptions {
   int threads = 0;
   int slots = 1;
   bool slot_isolation = false;  // one process per slot instead of one for all
-  int max_respawns = 5;         // in a row, without a READY between them lasting a minute
+  bool setup = true;            // false: describe the templates only, nothing is loaded
+  int max_respawns = 5;         // in a row, without a READY between them lasting `steady_after`
+  std::chrono::milliseconds respawn_delay{
+      250};  // before the first respawn, then doubled up to 30 s
+  std::chrono::milliseconds steady_after{60'000};
+  std::chrono::milliseconds cancel_limit{10'000};  // a run that ignores its cancel longer is killed
+  std::chrono::milliseconds idle_limit{5'000};     // between a run's `done` and the slot's `idle`
 };
 
 enum class Health { starting, ready, busy, setup_failed, unhealthy, defunct };
 std::string_view to_string(Health health);  // "STARTING", …
 
+// Of the set-up that ran last; a respawn after which no worker is left starts a new one.
 struct SetupReport {
   Clock::time_point started_at;
   std::optional<Clock::time_point> completed_at;
   std::string status = "starting";  // starting, succeeded, failed
-  std::string logs;
+  std::string logs;  // all the worker logged and printed meanwhile, then what went wrong
 };
 
 class WorkerPool {
  public:
   WorkerPool(boost::asio::io_context& io, WorkerOptions options);
+  // Kills the workers. Predictions still running get no terminal event. Not from a callback of
+  // ours.
   ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
 
   void start();
-  // Tells the workers to end, kills them after `limit`; `done` runs once they are gone.
+  // Tells the workers to end, kills them after `limit`; `done` runs once they are gone. What still
+  // ran then has failed.
   void shutdown(std::chrono::milliseconds limit, std::function<void()> done);
 
   Health health() const;
   const SetupReport& setup() const;
   // SCHEMA objects of protocol.hpp, empty until ready.
   const std::vector<nlohmann::json>& schemas() const;
-  // Runs once when the state first leaves `starting` (ready, setup_failed, defunct).
+  // Runs once when the state first leaves `starting` (ready, setup_failed, defunct); soon, if it
+  // has.
   void on_settled(std::function<void()> callback);
 
-  // Gives the prediction to a free slot; false if none is free. The pool drives it to a terminal
-  // state whatever happens to the worker; the slot is free before the terminal event is emitted.
+  // Gives the prediction to a free slot and starts it; false if none is free for its template. The
+  // pool drives it to a terminal state whatever happens to the worker; the slot is free before the
+  // terminal event is emitted, which never happens before run() returns.
   bool run(std::shared_ptr<Prediction> prediction, const nlohmann::json& resolved_input);
   void cancel(const Prediction& prediction);
 
-  // One control message and its answer ("inspect", "engine_info", …) for jobs of the command line.
+  // One control message and its answer: "inspect", "engine_info", "healthcheck". An answer with
+  // "error" comes also if no worker is ready or it died meanwhile. `done` never runs before
+  // request() returns.
   void request(nlohmann::json message, std::function<void(nlohmann::json answer)> done);
 
  private:

@@ -1,0 +1,132 @@
+#include "host/predictions/prediction.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <stdexcept>
+
+#include "host/base/time.hpp"
+#include "host/predictions/metrics.hpp"
+#include "host/predictions/progress_line.hpp"
+
+namespace dream::host {
+namespace {
+
+// A run that never stops printing must not fill the host's memory.
+constexpr std::size_t max_log_bytes = 16U << 20;
+constexpr std::string_view logs_cut = "[the logs end here: they reached 16 MiB]\n";
+
+}  // namespace
+
+std::string_view to_string(Status status) {
+  switch (status) {
+    case Status::starting:
+      return "starting";
+    case Status::processing:
+      return "processing";
+    case Status::succeeded:
+      return "succeeded";
+    case Status::failed:
+      return "failed";
+    case Status::canceled:
+      return "canceled";
+  }
+  return "failed";
+}
+
+bool is_terminal(Status status) {
+  return status == Status::succeeded || status == Status::failed || status == Status::canceled;
+}
+
+Prediction::Prediction(Snapshot initial, std::filesystem::path folder)
+    : snapshot_(std::move(initial)), folder_(std::move(folder)) {
+  if (snapshot_.created_at == Clock::time_point{}) snapshot_.created_at = Clock::now();
+}
+
+Prediction::~Prediction() {
+  std::error_code ignored;
+  if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
+}
+
+void Prediction::start() {
+  if (snapshot_.status != Status::starting) return;
+  snapshot_.status = Status::processing;
+  snapshot_.started_at = Clock::now();
+  emit({PredictionEvent::Kind::start, {}});
+}
+
+void Prediction::log(std::string_view text) {
+  if (is_terminal(snapshot_.status) || text.empty()) return;
+  const std::string lines = append_log(text);
+  if (!lines.empty()) emit({PredictionEvent::Kind::log, lines});
+}
+
+void Prediction::output(OutputItem item) {
+  if (is_terminal(snapshot_.status)) return;
+  snapshot_.output.push_back(std::move(item));
+  const OutputItem copy = snapshot_.output.back();  // stays valid whatever the observers do
+  emit({PredictionEvent::Kind::output, {}, &copy});
+}
+
+void Prediction::progress(Progress progress) {
+  if (is_terminal(snapshot_.status)) return;
+  snapshot_.progress = std::move(progress);
+  const std::string lines = append_log(progress_line(snapshot_.progress));
+  emit({PredictionEvent::Kind::progress, lines});
+}
+
+void Prediction::metric(std::string_view name, const nlohmann::json& value, std::string_view mode) {
+  if (is_terminal(snapshot_.status)) return;
+  try {
+    record_metric(snapshot_.metrics, name, value, mode);
+  } catch (const std::invalid_argument& refusal) {
+    return log(refusal.what());
+  }
+  emit({PredictionEvent::Kind::metric, {}});
+}
+
+void Prediction::succeed() {
+  finish(Status::succeeded, {});
+}
+
+void Prediction::fail(std::string error) {
+  finish(Status::failed, std::move(error));
+}
+
+void Prediction::cancel() {
+  finish(Status::canceled, {});
+}
+
+void Prediction::finish(Status status, std::string error) {
+  if (is_terminal(snapshot_.status)) return;
+  snapshot_.status = status;
+  snapshot_.error = std::move(error);
+  snapshot_.completed_at = Clock::now();
+  snapshot_.metrics["predict_time"] =
+      seconds_between(snapshot_.started_at.value_or(snapshot_.created_at), *snapshot_.completed_at);
+  emit({PredictionEvent::Kind::completed, {}});
+}
+
+std::string Prediction::append_log(std::string_view text) {
+  if (logs_full_) return {};
+  std::string lines(text);
+  if (lines.back() != '\n') lines += '\n';
+  if (snapshot_.logs.size() + lines.size() > max_log_bytes) {
+    logs_full_ = true;
+    lines = logs_cut;
+  }
+  snapshot_.logs += lines;
+  return lines;
+}
+
+void Prediction::emit(const PredictionEvent& event) {
+  for (std::size_t i = 0; i < observers_.size(); ++i) {  // an observer may add another
+    try {
+      const Observer observer = observers_[i];
+      observer(snapshot_, event);
+    } catch (const std::exception& error) {
+      spdlog::error("an observer of prediction {} failed: {}", snapshot_.id, error.what());
+    }
+  }
+}
+
+}  // namespace dream::host

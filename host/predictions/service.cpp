@@ -1,0 +1,77 @@
+#include "host/predictions/service.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "host/base/ids.hpp"
+
+namespace dream::host {
+namespace {
+
+bool outputs_list(const std::vector<nlohmann::json>& schemas, const std::string& name) {
+  const auto schema = std::find_if(schemas.begin(), schemas.end(), [&](const nlohmann::json& s) {
+    return s.value("name", "") == name;
+  });
+  if (schema == schemas.end())
+    throw std::invalid_argument("no template '" + name + "' is being served");
+  return schema->value("/output/kind"_json_pointer, std::string("single")) != "single";
+}
+
+}  // namespace
+
+PredictionService::PredictionService(boost::asio::io_context& io, WorkerPool& workers,
+                                     std::filesystem::path state_folder)
+    : io_(io), workers_(workers), state_folder_(std::move(state_folder)) {}
+
+PredictionService::Created PredictionService::create(PredictionRequest request) {
+  const Health health = workers_.health();
+  if (health == Health::busy) return {nullptr, Refusal::busy};
+  if (health != Health::ready && health != Health::unhealthy) return {nullptr, Refusal::not_ready};
+
+  Snapshot initial;
+  initial.id = request.id.empty() ? new_id() : std::move(request.id);
+  initial.output_is_list = outputs_list(workers_.schemas(), request.template_name);
+  initial.template_name = std::move(request.template_name);
+  initial.input = std::move(request.input);
+  initial.created_at = Clock::now();
+  const std::string id = initial.id;
+  auto folder = request.folder.empty() ? new_folder() : std::move(request.folder);
+  auto prediction = std::make_shared<Prediction>(std::move(initial), std::move(folder));
+
+  // First of the observers: once a client hears of the end, the id is free again.
+  prediction->observe([this, id](const Snapshot& snapshot, const PredictionEvent& event) {
+    if (event.kind != PredictionEvent::Kind::completed) return;
+    const auto entry = running_.find(id);  // a later run may have taken over the id
+    if (entry != running_.end() && &entry->second->snapshot() == &snapshot) running_.erase(entry);
+  });
+  for (auto& observer : request.observers) prediction->observe(std::move(observer));
+
+  const auto [entry, fresh] = running_.try_emplace(id);
+  const auto before = std::exchange(entry->second, prediction);
+  if (workers_.run(prediction, request.resolved_input)) return {prediction, Refusal::none};
+  if (fresh)
+    running_.erase(id);
+  else
+    running_[id] = before;
+  return {nullptr, Refusal::busy};
+}
+
+std::shared_ptr<Prediction> PredictionService::find(std::string_view id) const {
+  const auto entry = running_.find(std::string(id));
+  return entry == running_.end() ? nullptr : entry->second;
+}
+
+bool PredictionService::cancel(std::string_view id) {
+  const auto prediction = find(id);
+  if (prediction == nullptr) return false;
+  workers_.cancel(*prediction);
+  return true;
+}
+
+std::filesystem::path PredictionService::new_folder() {
+  const auto folder = state_folder_ / "predictions" / new_id();
+  std::filesystem::create_directories(folder);
+  return folder;
+}
+
+}  // namespace dream::host

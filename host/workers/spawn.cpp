@@ -1,0 +1,87 @@
+#include "host/workers/spawn.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <system_error>
+
+#include "host/base/unique_fd.hpp"
+
+namespace dream::host {
+namespace {
+
+bool keep_open(int fd) {
+  return ::fcntl(fd, F_SETFD, 0) == 0;
+}
+
+// Runs between fork and exec: only async-signal-safe calls, since other threads may have held
+// locks.
+void become_program(const SpawnSpec& spec, char* const* argv, pid_t parent) {
+  ::setpgid(0, 0);
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != parent) return;
+  struct sigaction standard {};
+  standard.sa_handler = SIG_DFL;
+  for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &standard, nullptr);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  const int nothing = ::open("/dev/null", O_RDONLY);
+  if (nothing < 0 || ::dup2(nothing, STDIN_FILENO) < 0) return;
+  if (::dup2(spec.stdout_fd, STDOUT_FILENO) < 0 || ::dup2(spec.stderr_fd, STDERR_FILENO) < 0)
+    return;
+  for (const int fd : spec.inherited_fds)
+    if (!keep_open(fd)) return;
+  ::execv(argv[0], argv);
+}
+
+}  // namespace
+
+pid_t spawn(const SpawnSpec& spec) {
+  int report[2];  // the child writes errno here; exec closes it
+  if (::pipe2(report, O_CLOEXEC) != 0)
+    throw std::system_error(errno, std::generic_category(), "pipe");
+  const UniqueFd report_read(report[0]);
+  UniqueFd report_write(report[1]);
+
+  std::string program = spec.program.string();
+  std::vector<std::string> arguments = spec.arguments;
+  std::vector<char*> argv{program.data()};
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) throw std::system_error(errno, std::generic_category(), "fork");
+  if (pid == 0) {
+    become_program(spec, argv.data(), parent);
+    const int error = errno;
+    if (::write(report[1], &error, sizeof error) < 0) ::_exit(126);
+    ::_exit(127);
+  }
+  { const UniqueFd closed = std::move(report_write); }
+  int error = 0;
+  ssize_t got = 0;
+  do got = ::read(report_read.get(), &error, sizeof error);
+  while (got < 0 && errno == EINTR);
+  if (got > 0) {
+    ::waitpid(pid, nullptr, 0);
+    throw std::system_error(error, std::generic_category(), "cannot start " + program);
+  }
+  return pid;
+}
+
+std::string describe_wait_status(int status) {
+  if (!WIFSIGNALED(status)) return fmt::format("exited with code {}", WEXITSTATUS(status));
+  const int signal = WTERMSIG(status);
+  const char* name = ::sigabbrev_np(signal);
+  return name == nullptr ? fmt::format("killed by signal {}", signal)
+                         : fmt::format("killed by signal {} (SIG{})", signal, name);
+}
+
+}  // namespace dream::host

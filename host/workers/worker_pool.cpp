@@ -1,0 +1,204 @@
+#include "host/workers/worker_pool.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "host/base/logging.hpp"
+#include "host/workers/worker_unit.hpp"
+
+namespace dream::host {
+namespace {
+
+constexpr std::size_t max_setup_log_bytes = 1U << 20;
+
+}  // namespace
+
+std::string_view to_string(Health health) {
+  switch (health) {
+    case Health::starting:
+      return "STARTING";
+    case Health::ready:
+      return "READY";
+    case Health::busy:
+      return "BUSY";
+    case Health::setup_failed:
+      return "SETUP_FAILED";
+    case Health::unhealthy:
+      return "UNHEALTHY";
+    case Health::defunct:
+      return "DEFUNCT";
+  }
+  return "UNKNOWN";
+}
+
+struct WorkerPool::State {
+  State(boost::asio::io_context& context, WorkerOptions chosen)
+      : io(context), options(std::move(chosen)), shutdown_limit(context) {}
+
+  boost::asio::io_context& io;
+  const WorkerOptions options;
+  std::vector<std::unique_ptr<WorkerUnit>> units;
+  Health phase = Health::starting;  // starting, ready, setup_failed or defunct
+  bool settled = false;
+  SetupReport report;
+  std::vector<nlohmann::json> schemas;
+  std::vector<std::function<void()>> on_settled;
+  boost::asio::steady_timer shutdown_limit;
+  bool stopping = false;
+  std::function<void()> on_stopped;
+  std::shared_ptr<int> alive = std::make_shared<int>();  // guards handlers that were posted
+
+  std::size_t count(WorkerUnit::State state) const;
+  WorkerUnit* unit_for(const std::string& template_name) const;
+  int max_concurrency(const std::string& template_name) const;
+  void changed();
+  Health next_phase() const;
+  void add_setup_log(std::string_view lines);
+  void post(std::function<void()> action);
+};
+
+std::size_t WorkerPool::State::count(WorkerUnit::State state) const {
+  return static_cast<std::size_t>(std::count_if(
+      units.begin(), units.end(), [&](const auto& unit) { return unit->state() == state; }));
+}
+
+// The first set-up ends when no unit is starting any more; later, one ready unit is enough.
+Health WorkerPool::State::next_phase() const {
+  using Unit = WorkerUnit::State;
+  if (count(Unit::setup_failed) > 0) return Health::setup_failed;
+  const bool in_motion = count(Unit::starting) + count(Unit::waiting) > 0;
+  const std::size_t ready = count(Unit::ready);
+  if (ready > 0 && (settled || !in_motion)) return Health::ready;
+  return in_motion ? Health::starting : Health::defunct;
+}
+
+void WorkerPool::State::changed() {
+  if (stopping) {
+    if (!on_stopped || count(WorkerUnit::State::stopped) < units.size()) return;
+    shutdown_limit.cancel();
+    return post(std::exchange(on_stopped, nullptr));
+  }
+  const Health before = std::exchange(phase, next_phase());
+  if (phase == before) return;
+  if (phase == Health::starting) {
+    report = {Clock::now(), std::nullopt, "starting", {}};
+    return;
+  }
+  if (before == Health::starting) {
+    report.completed_at = Clock::now();
+    report.status = phase == Health::ready ? "succeeded" : "failed";
+  }
+  log_at(phase == Health::ready ? "info" : "error",
+         std::string("workers are ").append(to_string(phase)));
+  settled = true;
+  if (phase == Health::setup_failed)  // the other processes would fail alike
+    for (const auto& unit : units)
+      if (unit->state() != WorkerUnit::State::setup_failed) unit->stop();
+  for (auto& callback : std::exchange(on_settled, {})) post(std::move(callback));
+}
+
+void WorkerPool::State::add_setup_log(std::string_view lines) {
+  if (phase == Health::starting && report.logs.size() + lines.size() < max_setup_log_bytes)
+    report.logs += lines;
+}
+
+void WorkerPool::State::post(std::function<void()> action) {
+  boost::asio::post(io, [action = std::move(action), guard = std::weak_ptr(alive)] {
+    if (!guard.expired()) action();
+  });
+}
+
+int WorkerPool::State::max_concurrency(const std::string& template_name) const {
+  for (const auto& schema : schemas)
+    if (schema.value("name", "") == template_name) return schema.value("max_concurrency", 0);
+  return 0;
+}
+
+WorkerUnit* WorkerPool::State::unit_for(const std::string& template_name) const {
+  const int limit = max_concurrency(template_name);
+  const auto found = std::find_if(units.begin(), units.end(), [&](const auto& unit) {
+    return unit->can_run(template_name, limit);
+  });
+  return found == units.end() ? nullptr : found->get();
+}
+
+WorkerPool::WorkerPool(boost::asio::io_context& io, WorkerOptions options)
+    : state_(std::make_unique<State>(io, std::move(options))) {
+  const WorkerOptions& chosen = state_->options;
+  const int slots = std::max(1, chosen.slots);
+  const int units = chosen.slot_isolation ? slots : 1;
+  State* state = state_.get();
+  for (int i = 0; i < units; ++i) {
+    state->units.push_back(std::make_unique<WorkerUnit>(
+        io, chosen, slots / units,
+        WorkerUnit::Events{[state] { state->changed(); },
+                           [state](std::string_view lines) { state->add_setup_log(lines); },
+                           [state](const auto& schemas) { state->schemas = schemas; }}));
+  }
+}
+
+WorkerPool::~WorkerPool() = default;
+
+void WorkerPool::start() {
+  state_->report.started_at = Clock::now();
+  for (const auto& unit : state_->units) unit->start();
+}
+
+void WorkerPool::shutdown(std::chrono::milliseconds limit, std::function<void()> done) {
+  State* state = state_.get();
+  state->stopping = true;
+  state->on_stopped = std::move(done);
+  state->shutdown_limit.expires_after(limit);
+  state->shutdown_limit.async_wait([state, guard = std::weak_ptr(state->alive)](const auto& error) {
+    if (error || guard.expired()) return;
+    for (const auto& unit : state->units) unit->kill("it was shut down");
+  });
+  for (const auto& unit : state->units) unit->stop();
+  state->changed();
+}
+
+Health WorkerPool::health() const {
+  if (state_->phase != Health::ready) return state_->phase;
+  const auto& schemas = state_->schemas;
+  const bool any_free = std::any_of(schemas.begin(), schemas.end(), [&](const auto& schema) {
+    return state_->unit_for(schema.value("name", "")) != nullptr;
+  });
+  return any_free || schemas.empty() ? Health::ready : Health::busy;
+}
+
+const SetupReport& WorkerPool::setup() const {
+  return state_->report;
+}
+
+const std::vector<nlohmann::json>& WorkerPool::schemas() const {
+  return state_->schemas;
+}
+
+void WorkerPool::on_settled(std::function<void()> callback) {
+  if (state_->settled)
+    state_->post(std::move(callback));
+  else
+    state_->on_settled.push_back(std::move(callback));
+}
+
+bool WorkerPool::run(std::shared_ptr<Prediction> prediction, const nlohmann::json& resolved_input) {
+  WorkerUnit* unit = state_->unit_for(prediction->snapshot().template_name);
+  if (unit == nullptr) return false;
+  unit->run(std::move(prediction), resolved_input);
+  return true;
+}
+
+void WorkerPool::cancel(const Prediction& prediction) {
+  for (const auto& unit : state_->units)
+    if (unit->cancel(prediction)) return;
+}
+
+void WorkerPool::request(nlohmann::json message, std::function<void(nlohmann::json)> done) {
+  for (const auto& unit : state_->units)
+    if (unit->state() == WorkerUnit::State::ready)
+      return unit->request(std::move(message), std::move(done));
+  state_->post([done = std::move(done)] { done({{"error", "no worker is ready"}}); });
+}
+
+}  // namespace dream::host

@@ -1,0 +1,295 @@
+#include "host/workers/worker_unit.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "host/base/logging.hpp"
+
+namespace dream::host {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::milliseconds longest_respawn_delay = 30s;
+constexpr std::chrono::milliseconds refused_setup_limit = 2s;  // to exit after setup_failed
+
+// The messages a worker may answer with, by the request that asks for them.
+std::string answer_to(const std::string& request_type) {
+  return request_type == "engine_info" ? request_type : request_type + "_result";
+}
+
+}  // namespace
+
+WorkerUnit::WorkerUnit(boost::asio::io_context& io, const WorkerOptions& options, int slots,
+                       Events events)
+    : options_(options), io_(io), events_(std::move(events)), timer_(io) {
+  for (int i = 0; i < slots; ++i) slots_.push_back(std::make_unique<Slot>(io));
+}
+
+void WorkerUnit::start() {
+  spawn();
+}
+
+void WorkerUnit::spawn() {
+  setup_refused_ = planned_end_ = false;
+  set_state(State::starting);
+  try {
+    process_ = std::make_unique<WorkerProcess>(
+        io_, options_.program, static_cast<int>(slots_.size()),
+        WorkerProcess::Handlers{
+            [this](const nlohmann::json& message) { on_control(message); },
+            [this](int slot, const nlohmann::json& message) { on_slot(slot, message); },
+            [this](std::string_view line) { on_output(line); },
+            [this](const std::string& reason) { on_exit(reason); }});
+    log_at("debug", fmt::format("worker {} started", process_->pid()));
+    process_->send(init_message());
+  } catch (const std::system_error& error) {
+    events_.setup_log(fmt::format("{}\n", error.what()));
+    log_at("error", error.what());
+    plan_respawn();
+  }
+}
+
+nlohmann::json WorkerUnit::init_message() const {
+  auto templates = nlohmann::json::array();
+  for (const auto& entry : options_.templates)
+    templates.push_back({{"name", entry.name}, {"path", entry.path.string()}});
+  return {{"type", "init"},
+          {"templates", std::move(templates)},
+          {"weights", options_.weights},
+          {"models", options_.models.string()},
+          {"device", options_.device},
+          {"dtype", options_.dtype},
+          {"threads", options_.threads},
+          {"setup", options_.setup}};
+}
+
+void WorkerUnit::stop() {
+  stopping_ = true;
+  timer_.cancel();
+  if (process_ == nullptr) return set_state(State::stopped);
+  process_->send({{"type", "shutdown"}});
+}
+
+void WorkerUnit::kill(const std::string& why) {
+  if (process_ != nullptr) process_->kill(why);
+}
+
+bool WorkerUnit::can_run(std::string_view template_name, int max_concurrency) const {
+  if (state_ != State::ready || planned_end_ || stopping_) return false;
+  int running = 0;
+  bool any_free = false;
+  for (const auto& slot : slots_) {
+    any_free = any_free || slot->is_free();
+    const auto& prediction = slot->prediction();
+    if (prediction != nullptr && prediction->snapshot().template_name == template_name) ++running;
+  }
+  return any_free && (max_concurrency <= 0 || running < max_concurrency);
+}
+
+void WorkerUnit::run(std::shared_ptr<Prediction> prediction, const nlohmann::json& resolved_input) {
+  const auto free =
+      std::find_if(slots_.begin(), slots_.end(), [](const auto& slot) { return slot->is_free(); });
+  process_->drain_output();  // what was printed before belongs to nobody
+  const Snapshot& snapshot = prediction->snapshot();
+  process_->send(static_cast<int>(free - slots_.begin()),
+                 {{"type", "predict"},
+                  {"id", snapshot.id},
+                  {"template", snapshot.template_name},
+                  {"input", resolved_input},
+                  {"output_dir", prediction->folder().string()}});
+  (*free)->begin(prediction);
+  prediction->start();
+}
+
+bool WorkerUnit::cancel(const Prediction& prediction) {
+  const auto found = std::find_if(slots_.begin(), slots_.end(), [&](const auto& slot) {
+    return slot->prediction().get() == &prediction;
+  });
+  if (found == slots_.end()) return false;
+  Slot& slot = **found;
+  if (slot.cancel_requested()) return true;
+  slot.request_cancel();
+  process_->send(
+      {{"type", "cancel"}, {"slot", found - slots_.begin()}, {"id", prediction.snapshot().id}});
+  slot.limit(options_.cancel_limit, [this, &slot] {
+    slot.prediction()->log("The template ignores cancel: its worker is ended.");
+    log_at("warning", "template ignores cancel: " + slot.prediction()->snapshot().template_name);
+    planned_end_ = true;
+    process_->kill("another prediction of this worker ignored its cancel");
+  });
+  return true;
+}
+
+void WorkerUnit::request(nlohmann::json message, std::function<void(nlohmann::json)> done) {
+  requests_.push_back({answer_to(message.at("type")), std::move(done)});
+  process_->send(message);
+}
+
+void WorkerUnit::on_control(const nlohmann::json& message) {
+  const auto type = message.at("type").get<std::string>();
+  if (type == "ready") return on_ready(message);
+  if (type == "setup_failed") return on_setup_failed(message);
+  if (type == "log") return on_log(message);
+  if (type != "idle") return on_answer(type, message);
+  Slot& slot = *slots_.at(message.at("slot").get<std::size_t>());
+  slot.on_idle();
+  settle(slot);
+}
+
+void WorkerUnit::on_slot(int index, const nlohmann::json& message) {
+  Slot& slot = *slots_.at(static_cast<std::size_t>(index));
+  if (slot.on_message(message)) settle(slot);
+}
+
+void WorkerUnit::on_ready(const nlohmann::json& message) {
+  if (state_ != State::starting) throw std::runtime_error("'ready' from a worker that was ready");
+  const auto schemas = message.at("templates").get<std::vector<nlohmann::json>>();
+  process_->drain_output();
+  ready_since_ = std::chrono::steady_clock::now();
+  was_ready_ = true;
+  events_.ready(schemas);
+  set_state(State::ready);
+}
+
+void WorkerUnit::on_setup_failed(const nlohmann::json& message) {
+  setup_refused_ = true;
+  process_->drain_output();
+  const auto name = message.value("template", "");
+  const auto text = fmt::format("worker setup failed{}{}: {}\n", name.empty() ? "" : ": ", name,
+                                message.at("error").get<std::string>());
+  log_at("error", std::string_view(text).substr(0, text.size() - 1));
+  events_.setup_log(text);
+  after(refused_setup_limit, [this] { kill("it did not exit after its set-up had failed"); });
+}
+
+void WorkerUnit::on_log(const nlohmann::json& message) {
+  const auto text = message.at("message").get<std::string>();
+  log_at(message.value("level", "info"), text);
+  if (state_ == State::starting) events_.setup_log(text + '\n');
+}
+
+void WorkerUnit::on_answer(const std::string& type, const nlohmann::json& message) {
+  const auto request = std::find_if(requests_.begin(), requests_.end(), [&](const Request& entry) {
+    return entry.answer_type == type;
+  });
+  if (request == requests_.end())
+    throw std::runtime_error("unexpected message type '" + type + "' on the control channel");
+  const auto done = std::move(request->done);
+  requests_.erase(request);
+  done(message);
+}
+
+// Raw output has no address: it belongs to the set-up, or to the one prediction that runs here.
+void WorkerUnit::on_output(std::string_view line) {
+  if (state_ == State::starting) {
+    events_.setup_log(line);
+  } else {
+    Prediction* only = nullptr;
+    std::size_t running = 0;
+    for (const auto& slot : slots_) {
+      if (slot->prediction() == nullptr) continue;
+      only = slot->prediction().get();
+      ++running;
+    }
+    if (running == 1) return only->log(line);
+  }
+  log_at("info", line.substr(0, line.size() - 1));
+}
+
+// Ends the run of a slot as far as the worker's messages allow.
+void WorkerUnit::settle(Slot& slot) {
+  if (slot.over()) {
+    if (slot.prediction() != nullptr) process_->drain_output();
+    const auto ended = slot.take_prediction({});
+    slot.release();
+    if (ended.prediction != nullptr) end_prediction(*ended.prediction, ended.outcome);
+    replace_if_unused();
+  } else if (slot.half_over() && slot.prediction() != nullptr) {
+    slot.limit(options_.idle_limit, [this, &slot] { give_up_waiting(slot); });
+  }
+}
+
+// Only one of `done` and `idle` came. The prediction must end, with what `done` said if it was
+// that; the process cannot be trusted with another run, so it is replaced as soon as nothing runs
+// in it.
+void WorkerUnit::give_up_waiting(Slot& slot) {
+  log_at("warning", "a worker did not finish a run as it should: it will be replaced");
+  planned_end_ = true;
+  const auto ended =
+      slot.take_prediction({Status::failed, "the worker ended the run without a result"});
+  end_prediction(*ended.prediction, ended.outcome);
+  replace_if_unused();
+}
+
+void WorkerUnit::replace_if_unused() {
+  const bool used = std::any_of(slots_.begin(), slots_.end(),
+                                [](const auto& slot) { return slot->prediction() != nullptr; });
+  if (planned_end_ && !used) kill("it did not finish a run as it should");
+}
+
+void WorkerUnit::on_exit(const std::string& reason) {
+  const auto last = std::move(process_);  // lives until we are through
+  timer_.cancel();
+  const std::string error = (planned_end_ ? "Worker ended: " : "Worker crashed: ") + reason;
+  const bool expected = stopping_ || setup_refused_ || planned_end_;
+  if (!expected) log_at("error", error);
+
+  const bool in_setup = state_ == State::starting;
+  if (in_setup && !expected) events_.setup_log(error + '\n');
+  const auto ended = empty_slots(error);
+  const auto requests = std::exchange(requests_, {});
+  if (stopping_)
+    set_state(State::stopped);
+  else if (setup_refused_ && !was_ready_)
+    set_state(State::setup_failed);
+  else
+    plan_respawn();
+  if (!in_setup && !expected) events_.setup_log(error + '\n');
+  for (const auto& [prediction, outcome] : ended) end_prediction(*prediction, outcome);
+  for (const auto& request : requests) request.done({{"error", error}});
+}
+
+std::vector<Slot::Ended> WorkerUnit::empty_slots(const std::string& error) {
+  std::vector<Slot::Ended> ended;
+  for (const auto& slot : slots_) {
+    const bool to_cancel = planned_end_ && slot->cancel_requested();
+    auto end = slot->take_prediction({to_cancel ? Status::canceled : Status::failed, error});
+    slot->release();
+    if (end.prediction != nullptr) ended.push_back(std::move(end));
+  }
+  return ended;
+}
+
+void WorkerUnit::plan_respawn() {
+  const bool had_been_ready = state_ == State::ready;
+  const auto lifetime = std::chrono::steady_clock::now() - ready_since_;
+  if (had_been_ready && lifetime >= options_.steady_after) respawns_ = 0;
+  std::chrono::milliseconds delay = 0ms;
+  if (!planned_end_) {
+    if (respawns_ >= options_.max_respawns) return set_state(State::defunct);
+    delay =
+        std::min(longest_respawn_delay, options_.respawn_delay * (1LL << std::min(respawns_, 20)));
+    ++respawns_;
+  }
+  after(delay, [this] { spawn(); });
+  set_state(State::waiting);
+}
+
+void WorkerUnit::after(std::chrono::milliseconds delay, std::function<void()> action) {
+  timer_.expires_after(delay);
+  timer_.async_wait(
+      [action = std::move(action), guard = std::weak_ptr(alive_), this](const auto& error) {
+        if (!error && !guard.expired() && !stopping_) action();
+      });
+}
+
+void WorkerUnit::set_state(State state) {
+  if (std::exchange(state_, state) != state) events_.changed();
+}
+
+}  // namespace dream::host
