@@ -272,8 +272,8 @@ void WorkerUnit::plan_respawn() {
   std::chrono::milliseconds delay = 0ms;
   if (!planned_end_) {
     if (respawns_ >= options_.max_respawns) return set_state(State::defunct);
-    delay =
-        std::min(longest_respawn_delay, options_.respawn_delay * (1LL << std::min(respawns_, 20)));
+    delay = options_.respawn_delay * (1L << std::min(respawns_, 20));
+    delay = std::min(delay, longest_respawn_delay);
     ++respawns_;
   }
   after(delay, [this] { spawn(); });
