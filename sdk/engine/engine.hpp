@@ -56,6 +56,8 @@ struct GenerateRequest {
 
   // Called after each denoise step; false stops the request: generate() throws Canceled.
   std::function<bool(const Step&)> on_step;
+  // One line per thing the user should know, e.g. a prompt that was cut. May be empty.
+  std::function<void(const std::string&)> on_log;
 };
 
 struct ModelInfo {

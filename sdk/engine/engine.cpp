@@ -1,0 +1,127 @@
+#include "sdk/engine/engine.hpp"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+#include <torch/version.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "sdk/engine/pipeline/stable_diffusion.hpp"
+
+namespace dream::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+at::Device choose_device(const std::string& name) {
+  if (name != "auto" && name != "cpu" && name != "cuda") {
+    throw std::runtime_error(fmt::format("device is \"{}\": allowed are auto, cpu, cuda", name));
+  }
+  if (name == "cpu") return at::kCPU;
+  if (at::hasCUDA()) return at::Device(at::kCUDA, 0);
+  if (name == "auto") return at::kCPU;
+  throw std::runtime_error("device is \"cuda\", but this libtorch finds no CUDA device");
+}
+
+bool cpu_computes_bf16() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16") > 0;
+#else
+  return false;
+#endif
+}
+
+at::ScalarType choose_dtype(const std::string& name, at::Device device) {
+  if (name == "auto") return device.is_cuda() ? at::kHalf : at::kFloat;
+  if (name == "fp32") return at::kFloat;
+  if (name == "bf16") {
+    if (device.is_cuda() || cpu_computes_bf16()) return at::kBFloat16;
+    throw std::runtime_error("dtype is \"bf16\", which this CPU does not compute: use fp32");
+  }
+  if (name == "fp16") {
+    if (device.is_cuda()) return at::kHalf;
+    throw std::runtime_error("dtype is \"fp16\", which needs a CUDA device: use fp32 or bf16");
+  }
+  throw std::runtime_error(
+      fmt::format("dtype is \"{}\": allowed are auto, fp32, bf16, fp16", name));
+}
+
+// Names the state of a folder: its place, and size and time of each file in it.
+std::string fingerprint(const fs::path& folder) {
+  std::vector<std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file()) continue;
+    files.push_back(fmt::format("{}|{}|{}", entry.path().string(), entry.file_size(),
+                                entry.last_write_time().time_since_epoch().count()));
+  }
+  std::sort(files.begin(), files.end());
+  std::string key = folder.string();
+  for (const auto& file : files) key += "\n" + file;
+  return key;
+}
+
+class TorchEngine final : public Engine {
+ public:
+  explicit TorchEngine(const EngineOptions& options)
+      : compute_{.dtype = at::kFloat, .device = choose_device(options.device)} {
+    compute_.dtype = choose_dtype(options.dtype, compute_.device);
+    // Stated even when it is libtorch's own choice: threads made later inherit a stated number.
+    at::set_num_threads(options.threads > 0 ? options.threads : at::get_num_threads());
+    // The same seed must give the same bytes.
+    at::globalContext().setDeterministicCuDNN(true);
+    at::globalContext().setBenchmarkCuDNN(false);
+  }
+
+  std::shared_ptr<const Pipeline> load(
+      const fs::path& weights, const std::function<void(const std::string&)>& warn) override {
+    const at::NoGradGuard no_grad;
+    if (!fs::is_directory(weights)) {
+      throw std::runtime_error(fmt::format("{}: no folder", weights.string()));
+    }
+    const auto folder = fs::canonical(weights);
+    const auto key = fingerprint(folder);
+    const std::lock_guard lock(mutex_);
+    if (auto loaded = pipelines_[key].lock()) return loaded;
+    std::erase_if(pipelines_, [](const auto& entry) { return entry.second.expired(); });
+    try {
+      auto pipeline =
+          std::make_shared<const StableDiffusion>(Components::load(folder, compute_, warn));
+      pipelines_[key] = pipeline;
+      return pipeline;
+    } catch (const c10::Error& error) {
+      throw std::runtime_error(
+          fmt::format("{}: {}", folder.string(), error.what_without_backtrace()));
+    }
+  }
+
+  std::string torch_version() const override { return TORCH_VERSION; }
+  std::string device() const override { return compute_.device.str(); }
+  std::string dtype() const override {
+    switch (compute_.dtype) {
+      case at::kHalf:
+        return "fp16";
+      case at::kBFloat16:
+        return "bf16";
+      default:
+        return "fp32";
+    }
+  }
+
+ private:
+  Compute compute_;
+  std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<const Pipeline>> pipelines_;
+};
+
+}  // namespace
+}  // namespace dream::engine
+
+extern "C" dream::engine::Engine* dream_engine_create(const dream::engine::EngineOptions& options) {
+  return new dream::engine::TorchEngine(options);
+}

@@ -1,0 +1,62 @@
+#include "sdk/engine/models/resnet.hpp"
+
+#include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/upsample_nearest2d.h>
+
+namespace dream::engine {
+
+ResnetBlock2D::ResnetBlock2D(const Weights& weights, std::int64_t in_channels,
+                             std::int64_t out_channels, const ResnetStyle& shared_style)
+    : style(shared_style),
+      norm1(weights.scope("norm1"), in_channels, style.groups, style.eps),
+      conv1(weights.scope("conv1"), {.in = in_channels, .out = out_channels}),
+      norm2(weights.scope("norm2"), out_channels, style.groups, style.eps),
+      conv2(weights.scope("conv2"), {.in = out_channels, .out = out_channels}) {
+  if (style.temb_channels > 0) {
+    time_emb_proj.emplace(weights.scope("time_emb_proj"), style.temb_channels,
+                          style.scale_shift ? 2 * out_channels : out_channels);
+  }
+  if (in_channels != out_channels) {
+    conv_shortcut.emplace(
+        weights.scope("conv_shortcut"),
+        Conv2d::Shape{.in = in_channels, .out = out_channels, .kernel = 1, .padding = 0});
+  }
+}
+
+at::Tensor ResnetBlock2D::operator()(const at::Tensor& input, const at::Tensor& temb) const {
+  auto hidden = conv1(apply(style.act, norm1(input)));
+  if (time_emb_proj) {
+    const auto shift = (*time_emb_proj)(apply(style.act, temb)).unsqueeze(-1).unsqueeze(-1);
+    if (style.scale_shift) {
+      const auto parts = shift.chunk(2, 1);
+      hidden = norm2(hidden) * (1 + parts[0]) + parts[1];
+    } else {
+      hidden = norm2(hidden + shift);
+    }
+  } else {
+    hidden = norm2(hidden);
+  }
+  hidden = conv2(apply(style.act, hidden));
+  hidden = (conv_shortcut ? (*conv_shortcut)(input) : input) + hidden;
+  return style.output_scale_factor == 1 ? hidden : hidden / style.output_scale_factor;
+}
+
+Downsample2D::Downsample2D(const Weights& weights, std::int64_t channels, std::int64_t padding)
+    : conv(weights.scope("conv"),
+           {.in = channels, .out = channels, .stride = 2, .padding = padding}) {}
+
+at::Tensor Downsample2D::operator()(const at::Tensor& hidden_states) const {
+  if (conv.padding > 0) return conv(hidden_states);
+  return conv(at::constant_pad_nd(hidden_states, {0, 1, 0, 1}));
+}
+
+Upsample2D::Upsample2D(const Weights& weights, std::int64_t channels)
+    : conv(weights.scope("conv"), {.in = channels, .out = channels}) {}
+
+at::Tensor Upsample2D::operator()(const at::Tensor& hidden_states,
+                                  std::optional<std::array<std::int64_t, 2>> size) const {
+  const auto doubled = std::array{hidden_states.size(2) * 2, hidden_states.size(3) * 2};
+  return conv(at::upsample_nearest2d(hidden_states, size.value_or(doubled)));
+}
+
+}  // namespace dream::engine

@@ -1,0 +1,65 @@
+#include "sdk/engine/models/unet_2d_condition_model.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace dream::engine {
+namespace {
+
+Conv2d same_size_conv(const Weights& weights, std::int64_t in, std::int64_t out,
+                      std::int64_t kernel) {
+  return {weights, {.in = in, .out = out, .kernel = kernel, .padding = (kernel - 1) / 2}};
+}
+
+}  // namespace
+
+UNet2DConditionModel::UNet2DConditionModel(const UNetConfig& config, const Weights& weights)
+    : config_(config),
+      time_embedding_(weights.scope("time_embedding"), config.time_proj.channels,
+                      config.time_embed_dim, config.resnet.act, config.timestep_post_act),
+      conv_in_(same_size_conv(weights.scope("conv_in"), config.in_channels,
+                              config.down_blocks.front().out_channels, config.conv_in_kernel)),
+      conv_norm_out_(weights.scope("conv_norm_out"), config.down_blocks.front().out_channels,
+                     config.resnet.groups, config.resnet.eps),
+      conv_out_(same_size_conv(weights.scope("conv_out"), config.down_blocks.front().out_channels,
+                               config.out_channels, config.conv_out_kernel)) {
+  for (const auto& shape : config.down_blocks) {
+    const auto name = fmt::format("down_blocks.{}", down_blocks_.size());
+    down_blocks_.emplace_back(weights.scope(name), shape);
+  }
+  if (config.mid_block) mid_block_.emplace(weights.scope("mid_block"), *config.mid_block);
+  for (const auto& shape : config.up_blocks) {
+    const auto name = fmt::format("up_blocks.{}", up_blocks_.size());
+    up_blocks_.emplace_back(weights.scope(name), shape);
+  }
+}
+
+at::Tensor UNet2DConditionModel::embed_time(double timestep, const at::Tensor& sample) const {
+  const auto embedding = time_embedding_(config_.time_proj(timestep).to(sample.options()));
+  return config_.time_embed_act ? apply(*config_.time_embed_act, embedding) : embedding;
+}
+
+at::Tensor UNet2DConditionModel::forward(const at::Tensor& sample, double timestep,
+                                         TextContext& text) const {
+  const auto temb = embed_time(timestep, sample);
+  auto hidden = config_.center_input_sample ? 2 * sample - 1 : sample;
+  hidden = conv_in_(hidden.contiguous(at::MemoryFormat::ChannelsLast));
+
+  std::vector<at::Tensor> skips{hidden};
+  for (const auto& block : down_blocks_) hidden = block(std::move(hidden), temb, text, skips);
+  if (mid_block_) hidden = (*mid_block_)(std::move(hidden), temb, text);
+  for (const auto& block : up_blocks_) {
+    // Sizes that were odd on the way down come back by following the skip connection that the next
+    // block will join.
+    std::optional<std::array<std::int64_t, 2>> size;
+    if (skips.size() > block.resnets.size()) {
+      const auto& next = skips[skips.size() - block.resnets.size() - 1];
+      size = {next.size(2), next.size(3)};
+    }
+    hidden = block(std::move(hidden), temb, text, skips, size);
+  }
+  return conv_out_(apply(config_.resnet.act, conv_norm_out_(hidden)));
+}
+
+}  // namespace dream::engine

@@ -1,0 +1,42 @@
+// The denoiser: predicts the noise (or v) in a latent picture, given timestep and text. Built from
+// config.json alone: any layout of the four block types, any widths, depths and head counts.
+// Names equal diffusers' UNet2DConditionModel.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "sdk/engine/models/embeddings.hpp"
+#include "sdk/engine/models/unet_2d_blocks.hpp"
+#include "sdk/engine/models/unet_config.hpp"
+
+namespace dream::engine {
+
+class UNet2DConditionModel {
+ public:
+  // Throws std::runtime_error naming tensor and shapes where the weights do not fit.
+  UNet2DConditionModel(const UNetConfig& config, const Weights& weights);
+
+  // `sample` is [batch, in_channels, height, width] and `text` holds [batch, tokens, width], both
+  // in the weights' precision. The result has out_channels and the sample's size.
+  at::Tensor forward(const at::Tensor& sample, double timestep, TextContext& text) const;
+
+  const UNetConfig& config() const { return config_; }
+
+ private:
+  at::Tensor embed_time(double timestep, const at::Tensor& sample) const;
+
+  UNetConfig config_;
+  TimestepEmbedding time_embedding_;
+  Conv2d conv_in_;
+  std::vector<DownBlock2D> down_blocks_;
+  std::optional<UNetMidBlock2D> mid_block_;
+  std::vector<UpBlock2D> up_blocks_;
+  GroupNorm conv_norm_out_;
+  Conv2d conv_out_;
+};
+
+}  // namespace dream::engine

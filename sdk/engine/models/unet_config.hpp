@@ -1,0 +1,32 @@
+// The UNet's config.json, read and checked: from diffusers' keys, with their defaults and historic
+// namings, to the shape of every block. The model itself then only builds what stands here.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "sdk/engine/models/embeddings.hpp"
+#include "sdk/engine/models/unet_2d_blocks.hpp"
+
+namespace dream::engine {
+
+struct UNetConfig {
+  std::int64_t in_channels = 4, out_channels = 4;
+  std::int64_t sample_size = 64;         // latent pixels per side
+  std::int64_t cross_attention_dim = 0;  // width of the text
+  std::int64_t conv_in_kernel = 3, conv_out_kernel = 3;
+  bool center_input_sample = false;
+  Timesteps time_proj{};
+  std::int64_t time_embed_dim = 0;
+  std::optional<Activation> timestep_post_act, time_embed_act;
+  ResnetStyle resnet;
+  std::vector<BlockShape> down_blocks;  // fine to coarse
+  std::optional<BlockShape> mid_block;
+  std::vector<BlockShape> up_blocks;  // coarse to fine
+};
+
+// Throws std::runtime_error naming file and key for values that are not supported.
+UNetConfig read_unet_config(Config config, const Warn& warn);
+
+}  // namespace dream::engine

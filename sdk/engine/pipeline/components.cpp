@@ -1,0 +1,86 @@
+#include "sdk/engine/pipeline/components.hpp"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "weights/store/model_folder.hpp"
+
+namespace dream::engine {
+namespace {
+
+Config config_of(const weights::ModelFolder& folder, const std::string& component) {
+  return {folder.config(component), component + "/config.json"};
+}
+
+Weights weights_of(const weights::ModelFolder& folder, const std::string& component,
+                   const Compute& compute) {
+  return {folder.weights(component), component, compute};
+}
+
+CLIPTextModel load_text_encoder(const weights::ModelFolder& folder, const Compute& compute,
+                                const Warn& warn) {
+  const auto config = read_text_encoder_config(config_of(folder, "text_encoder"), warn);
+  const auto weights = weights_of(folder, "text_encoder", compute);
+  CLIPTextModel model(config, weights);
+  weights.report_unused(warn);
+  return model;
+}
+
+UNet2DConditionModel load_unet(const weights::ModelFolder& folder, const Compute& compute,
+                               const Warn& warn) {
+  const auto config = read_unet_config(config_of(folder, "unet"), warn);
+  const auto weights = weights_of(folder, "unet", compute);
+  UNet2DConditionModel model(config, weights);
+  weights.report_unused(warn);
+  return model;
+}
+
+AutoencoderKL load_vae(const weights::ModelFolder& folder, const Compute& compute,
+                       const Warn& warn) {
+  const auto config = read_autoencoder_config(config_of(folder, "vae"), warn);
+  const auto weights = weights_of(folder, "vae", compute);
+  AutoencoderKL model(config, weights);
+  weights.report_unused(warn);
+  return model;
+}
+
+// What each part assumes of its neighbours.
+void check_fit(const Components& parts) {
+  const auto text_width = parts.text_encoder.config().hidden_size;
+  const auto& unet = parts.unet.config();
+  if (unet.cross_attention_dim != text_width) {
+    throw std::runtime_error(
+        fmt::format("unet/config.json: \"cross_attention_dim\" is {}, but the text encoder's "
+                    "hidden_size is {}",
+                    unet.cross_attention_dim, text_width));
+  }
+  const auto latent_channels = parts.vae.config().latent_channels;
+  if (unet.in_channels != latent_channels || unet.out_channels != latent_channels) {
+    throw std::runtime_error(
+        fmt::format("unet/config.json: \"in_channels\" {} and \"out_channels\" {} do not match the "
+                    "VAE's {} latent channels; text to image needs them equal",
+                    unet.in_channels, unet.out_channels, latent_channels));
+  }
+}
+
+}  // namespace
+
+Components Components::load(const std::filesystem::path& path, const Compute& compute,
+                            const Warn& warn) {
+  const auto folder = weights::ModelFolder::open(path);
+  Components parts{
+      .tokenizer = ClipTokenizer::load(folder.folder("tokenizer")),
+      .text_encoder = load_text_encoder(folder, compute, warn),
+      .unet = load_unet(folder, compute, warn),
+      .vae = load_vae(folder, compute, warn),
+      .scheduler = folder.config("scheduler"),
+      .compute = compute,
+  };
+  check_fit(parts);
+  return parts;
+}
+
+}  // namespace dream::engine

@@ -1,0 +1,28 @@
+// The parts of one loaded model. Immutable after loading and shared by every request.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "sdk/engine/models/autoencoder_kl.hpp"
+#include "sdk/engine/models/unet_2d_condition_model.hpp"
+#include "sdk/engine/text/text_encoder.hpp"
+#include "sdk/engine/text/tokenizer.hpp"
+
+namespace dream::engine {
+
+struct Components {
+  ClipTokenizer tokenizer;
+  CLIPTextModel text_encoder;
+  UNet2DConditionModel unet;
+  AutoencoderKL vae;
+  nlohmann::json scheduler;  // scheduler_config.json
+  Compute compute;
+
+  // Reads a diffusers folder. Throws std::runtime_error naming file and key or tensor.
+  static Components load(const std::filesystem::path& folder, const Compute& compute,
+                         const Warn& warn);
+};
+
+}  // namespace dream::engine

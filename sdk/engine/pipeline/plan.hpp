@@ -1,0 +1,22 @@
+// A request checked against the model: what will be drawn, with every default filled in. Nothing
+// is computed before the plan stands, so wrong input costs no time.
+#pragma once
+
+#include <cstdint>
+
+#include "sdk/engine/engine.hpp"
+#include "sdk/engine/pipeline/components.hpp"
+
+namespace dream::engine {
+
+struct Plan {
+  std::int64_t width = 0, height = 0;  // pixels
+  int pictures = 1, steps = 1;
+  double guidance_scale = 1;
+  bool guided = false;  // classifier-free guidance: every UNet call sees both prompts
+};
+
+// Throws InvalidInput naming the input, its value and what is allowed.
+Plan make_plan(const GenerateRequest& request, const Components& parts);
+
+}  // namespace dream::engine

@@ -1,0 +1,24 @@
+// The pipeline behind engine.hpp: one request from prompt to pictures, stage by stage.
+#pragma once
+
+#include <functional>
+
+#include "sdk/engine/engine.hpp"
+#include "sdk/engine/pipeline/components.hpp"
+
+namespace dream::engine {
+
+class StableDiffusion final : public Pipeline {
+ public:
+  explicit StableDiffusion(Components parts);
+  const ModelInfo& info() const override { return info_; }
+  void generate(const GenerateRequest& request,
+                const std::function<void(int index, Image image)>& on_image) const override;
+  const Components& parts() const { return parts_; }
+
+ private:
+  Components parts_;
+  ModelInfo info_;
+};
+
+}  // namespace dream::engine

@@ -1,0 +1,37 @@
+// The stages of one picture, in the order they run: text, noise, denoise loop, decode.
+#pragma once
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+
+#include "sdk/engine/engine.hpp"
+#include "sdk/engine/pipeline/components.hpp"
+#include "sdk/engine/pipeline/plan.hpp"
+#include "sdk/engine/schedulers/scheduler.hpp"
+
+namespace dream::engine {
+
+// [1 or 2, tokens, width]: the prompt, under guidance preceded by the negative prompt. A prompt
+// longer than the encoder's positions is cut, and request.on_log told so.
+at::Tensor encode_prompts(const Components& parts, const GenerateRequest& request, bool guided);
+
+// Picture `index` of a request draws from its own generator, seeded seed + index, on the CPU: what
+// it shows depends neither on the device nor on the pictures beside it.
+at::Generator picture_generator(std::int64_t seed, int index);
+
+// Unit Gaussian noise [1, latent channels, h, w] in fp32, drawn on the CPU, then moved.
+at::Tensor initial_noise(const Components& parts, const Plan& plan, at::Generator& generator);
+
+// From scaled noise to latents in fp32. `after_step` gets the number of steps done; false stops:
+// throws Canceled.
+at::Tensor denoise(const Components& parts, const Plan& plan, Scheduler& scheduler,
+                   at::Tensor latents, TextContext& text, at::Generator& generator,
+                   const std::function<bool(int done)>& after_step);
+
+// Latents of one picture to 8-bit RGB, rounded as diffusers does.
+Image decode(const Components& parts, const at::Tensor& latents);
+
+}  // namespace dream::engine

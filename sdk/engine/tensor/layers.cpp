@@ -1,0 +1,110 @@
+#include "sdk/engine/tensor/layers.hpp"
+
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/group_norm.h>
+#include <ATen/ops/layer_norm.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/mish.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/sigmoid.h>
+#include <ATen/ops/silu.h>
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <utility>
+
+namespace dream::engine {
+
+Linear::Linear(const Weights& weights, std::int64_t in, std::int64_t out, bool has_bias)
+    : weight(weights.tensor("weight", {out, in})) {
+  if (has_bias) bias = weights.tensor("bias", {out});
+}
+
+Linear::Linear(at::Tensor matrix, at::Tensor offset)
+    : weight(std::move(matrix)), bias(std::move(offset)) {}
+
+Linear Linear::pointwise(const Weights& weights, std::int64_t in, std::int64_t out) {
+  return {weights.tensor("weight", {out, in, 1, 1}).view({out, in}), weights.tensor("bias", {out})};
+}
+
+at::Tensor Linear::operator()(const at::Tensor& x) const {
+  return at::linear(x, weight, bias);
+}
+
+Conv2d::Conv2d(const Weights& weights, const Shape& shape)
+    : weight(weights.tensor("weight", {shape.out, shape.in, shape.kernel, shape.kernel})
+                 .contiguous(at::MemoryFormat::ChannelsLast)),
+      bias(weights.tensor("bias", {shape.out})),
+      stride(shape.stride),
+      padding(shape.padding) {}
+
+at::Tensor Conv2d::operator()(const at::Tensor& x) const {
+  return at::conv2d(x, weight, bias, stride, padding);
+}
+
+GroupNorm::GroupNorm(const Weights& weights, std::int64_t channels, std::int64_t group_count,
+                     double epsilon)
+    : weight(weights.tensor("weight", {channels})),
+      bias(weights.tensor("bias", {channels})),
+      groups(group_count),
+      eps(epsilon) {
+  if (groups < 1 || channels % groups != 0) {
+    throw std::runtime_error(
+        fmt::format("norm_num_groups {} does not divide {} channels", groups, channels));
+  }
+}
+
+at::Tensor GroupNorm::operator()(const at::Tensor& x) const {
+  return at::group_norm(x, groups, weight, bias, eps);
+}
+
+LayerNorm::LayerNorm(const Weights& weights, std::int64_t channels, double epsilon)
+    : weight(weights.tensor("weight", {channels})),
+      bias(weights.tensor("bias", {channels})),
+      eps(epsilon) {}
+
+at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
+  return at::layer_norm(x, weight.sizes(), weight, bias, eps);
+}
+
+Activation activation(Config& config, const std::string& key, const std::string& fallback) {
+  const auto name = config.text(key, fallback);
+  if (name == "silu" || name == "swish") return Activation::silu;
+  if (name == "gelu") return Activation::gelu;
+  if (name == "mish") return Activation::mish;
+  if (name == "relu") return Activation::relu;
+  if (name == "quick_gelu") return Activation::quick_gelu;
+  config.fail(key,
+              fmt::format("is \"{}\"; supported: silu, swish, gelu, quick_gelu, mish, relu", name));
+}
+
+at::Tensor apply(Activation activation, const at::Tensor& x) {
+  switch (activation) {
+    case Activation::silu:
+      return at::silu(x);
+    case Activation::gelu:
+      return at::gelu(x);
+    case Activation::mish:
+      return at::mish(x);
+    case Activation::relu:
+      return at::relu(x);
+    case Activation::quick_gelu:
+      return x * at::sigmoid(1.702 * x);
+  }
+  throw std::logic_error("unknown activation");
+}
+
+at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                  std::int64_t heads, bool causal) {
+  const auto split = [heads](const at::Tensor& x) {
+    return x.view({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
+  };
+  return at::scaled_dot_product_attention(split(query), split(key), split(value),
+                                          /*attn_mask=*/{}, /*dropout_p=*/0.0, causal)
+      .transpose(1, 2)
+      .reshape(query.sizes());
+}
+
+}  // namespace dream::engine

@@ -1,0 +1,66 @@
+// The few layers every model is made of: weights and one plain ATen forward each, which inference
+// and training share. Convolution weights lie channels_last, and so then do all feature maps.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+
+#include "sdk/engine/tensor/weights.hpp"
+
+namespace dream::engine {
+
+// y = x W^T + b over the last dimension; W is [out, in].
+struct Linear {
+  Linear(const Weights& weights, std::int64_t in, std::int64_t out, bool has_bias = true);
+  // From a 1x1 convolution, which is a linear layer over channels.
+  static Linear pointwise(const Weights& weights, std::int64_t in, std::int64_t out);
+  at::Tensor operator()(const at::Tensor& x) const;
+
+  at::Tensor weight, bias;  // bias undefined when there is none
+
+ private:
+  Linear(at::Tensor matrix, at::Tensor offset);
+};
+
+// NCHW, square kernel.
+struct Conv2d {
+  struct Shape {
+    std::int64_t in, out, kernel = 3, stride = 1, padding = 1;
+  };
+  Conv2d(const Weights& weights, const Shape& shape);
+  at::Tensor operator()(const at::Tensor& x) const;
+
+  at::Tensor weight, bias;
+  std::int64_t stride, padding;
+};
+
+struct GroupNorm {
+  GroupNorm(const Weights& weights, std::int64_t channels, std::int64_t groups, double eps);
+  at::Tensor operator()(const at::Tensor& x) const;
+
+  at::Tensor weight, bias;
+  std::int64_t groups;
+  double eps;
+};
+
+struct LayerNorm {
+  LayerNorm(const Weights& weights, std::int64_t channels, double eps);
+  at::Tensor operator()(const at::Tensor& x) const;
+
+  at::Tensor weight, bias;
+  double eps;
+};
+
+enum class Activation { silu, gelu, mish, relu, quick_gelu };
+
+// Names as diffusers and transformers spell them ("swish" is silu). Throws through config.fail().
+Activation activation(Config& config, const std::string& key, const std::string& fallback);
+at::Tensor apply(Activation activation, const at::Tensor& x);
+
+// softmax(q k^T / sqrt(d)) v for q, k, v of [batch, tokens, heads * d]; the result has q's shape.
+at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                  std::int64_t heads, bool causal = false);
+
+}  // namespace dream::engine

@@ -1,0 +1,109 @@
+#include "sdk/engine/text/text_encoder.hpp"
+
+#include <ATen/ops/embedding.h>
+#include <ATen/ops/tensor.h>
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace dream::engine {
+
+TextEncoderConfig read_text_encoder_config(Config config, const Warn& warn) {
+  TextEncoderConfig text;
+  text.vocab_size = config.integer("vocab_size");
+  text.hidden_size = config.integer("hidden_size");
+  text.intermediate_size = config.integer("intermediate_size");
+  text.layers = config.integer("num_hidden_layers");
+  text.heads = config.integer("num_attention_heads");
+  text.max_position_embeddings = config.integer("max_position_embeddings", 77);
+  text.layer_norm_eps = config.number("layer_norm_eps", 1e-5);
+  text.hidden_act = activation(config, "hidden_act", "quick_gelu");
+  if (text.heads < 1 || text.hidden_size % text.heads != 0) {
+    config.fail("num_attention_heads", fmt::format("is {}, which does not divide hidden_size {}",
+                                                   text.heads, text.hidden_size));
+  }
+  if (text.layers < 1) config.fail("num_hidden_layers", fmt::format("is {}", text.layers));
+  config.only("use_attention_mask", false);
+  // Token ids are the tokenizer's business; the rest is about training, the pooled output or how
+  // the file was written.
+  config.ignore({"architectures",
+                 "attention_dropout",
+                 "bos_token_id",
+                 "dropout",
+                 "dtype",
+                 "eos_token_id",
+                 "initializer_factor",
+                 "initializer_range",
+                 "model_type",
+                 "pad_token_id",
+                 "projection_dim",
+                 "torch_dtype",
+                 "transformers_version",
+                 "tie_word_embeddings",
+                 "use_cache",
+                 "return_dict",
+                 "chunk_size_feed_forward",
+                 "id2label",
+                 "label2id",
+                 "is_encoder_decoder",
+                 "problem_type"});
+  config.finish(warn);
+  return text;
+}
+
+CLIPEncoderLayer::CLIPEncoderLayer(const Weights& weights, const TextEncoderConfig& config)
+    : heads(config.heads),
+      hidden_act(config.hidden_act),
+      layer_norm1(weights.scope("layer_norm1"), config.hidden_size, config.layer_norm_eps),
+      q_proj(weights.scope("self_attn.q_proj"), config.hidden_size, config.hidden_size),
+      k_proj(weights.scope("self_attn.k_proj"), config.hidden_size, config.hidden_size),
+      v_proj(weights.scope("self_attn.v_proj"), config.hidden_size, config.hidden_size),
+      out_proj(weights.scope("self_attn.out_proj"), config.hidden_size, config.hidden_size),
+      layer_norm2(weights.scope("layer_norm2"), config.hidden_size, config.layer_norm_eps),
+      fc1(weights.scope("mlp.fc1"), config.hidden_size, config.intermediate_size),
+      fc2(weights.scope("mlp.fc2"), config.intermediate_size, config.hidden_size) {}
+
+at::Tensor CLIPEncoderLayer::operator()(at::Tensor hidden_states) const {
+  const auto normed = layer_norm1(hidden_states);
+  const auto attended =
+      attend(q_proj(normed), k_proj(normed), v_proj(normed), heads, /*causal=*/true);
+  hidden_states = hidden_states + out_proj(attended);
+  return hidden_states + fc2(apply(hidden_act, fc1(layer_norm2(hidden_states))));
+}
+
+CLIPTextModel::CLIPTextModel(const TextEncoderConfig& config, const Weights& weights)
+    : config_(config),
+      token_embedding_(weights.tensor("text_model.embeddings.token_embedding.weight",
+                                      {config.vocab_size, config.hidden_size})),
+      position_embedding_(weights.tensor("text_model.embeddings.position_embedding.weight",
+                                         {config.max_position_embeddings, config.hidden_size})),
+      final_layer_norm_(weights.scope("text_model.final_layer_norm"), config.hidden_size,
+                        config.layer_norm_eps) {
+  for (std::int64_t i = 0; i < config.layers; ++i) {
+    layers_.emplace_back(weights.scope(fmt::format("text_model.encoder.layers.{}", i)), config);
+  }
+}
+
+at::Tensor CLIPTextModel::forward(const std::vector<std::int64_t>& ids, int clip_skip) const {
+  if (std::ssize(ids) > config_.max_position_embeddings) {
+    throw std::runtime_error(fmt::format("{} tokens, the text encoder has {} positions", ids.size(),
+                                         config_.max_position_embeddings));
+  }
+  for (const auto id : ids) {
+    if (id >= 0 && id < config_.vocab_size) continue;
+    throw std::runtime_error(fmt::format(
+        "token id {} lies outside the text encoder's vocabulary of {}: tokenizer and text encoder "
+        "do not belong together",
+        id, config_.vocab_size));
+  }
+  const auto tokens = at::tensor(ids, at::kLong).to(token_embedding_.device());
+  auto hidden = at::embedding(token_embedding_, tokens).unsqueeze(0) +
+                position_embedding_.narrow(0, 0, std::ssize(ids));
+  const auto used = layers_.size() - static_cast<std::size_t>(clip_skip);
+  for (std::size_t i = 0; i < used; ++i) hidden = layers_.at(i)(std::move(hidden));
+  return final_layer_norm_(hidden);
+}
+
+}  // namespace dream::engine
