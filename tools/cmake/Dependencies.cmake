@@ -18,7 +18,15 @@ endif()
 
 if(NOT DREAM_ENGINE_ONLY)
   find_package(Boost 1.81 REQUIRED COMPONENTS filesystem url)
-  find_package(OpenCV 4 REQUIRED COMPONENTS core imgproc imgcodecs)
+  # Found by file: Debian ships OpenCV's CMake package only with the whole of OpenCV.
+  find_path(OpenCV_INCLUDE_DIRS opencv2/imgcodecs.hpp PATH_SUFFIXES opencv4 REQUIRED)
+  foreach(_module core imgproc imgcodecs)
+    find_library(OPENCV_${_module}_LIBRARY opencv_${_module} REQUIRED)
+    add_library(opencv_${_module} UNKNOWN IMPORTED)
+    set_target_properties(opencv_${_module} PROPERTIES
+      IMPORTED_LOCATION "${OPENCV_${_module}_LIBRARY}"
+      INTERFACE_INCLUDE_DIRECTORIES "${OpenCV_INCLUDE_DIRS}")
+  endforeach()
   find_package(CLI11 REQUIRED)
   find_package(spdlog REQUIRED)
   find_package(OpenSSL REQUIRED)
