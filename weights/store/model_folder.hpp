@@ -12,6 +12,15 @@
 
 namespace dream::weights {
 
+// The weight file of a component folder: full safetensors (one file, then a sharded index), then
+// the fp16 variant, then `.bin` in the same order. nullopt when there is none.
+std::optional<std::filesystem::path> find_weight_file(const std::filesystem::path& folder);
+
+// Gives CLIP text encoder tensors the `text_model.` prefix where it lacks: transformers 5 saves
+// without it, published files carry it. `file` is the name in messages. Throws Error when a tensor
+// is there under both names.
+void add_text_model_prefix(WeightMap& tensors, const std::string& file);
+
 class ModelFolder {
  public:
   // Reads and checks model_index.json. Throws Error that names the missing or malformed file.
@@ -29,8 +38,11 @@ class ModelFolder {
   // config.json (scheduler: scheduler_config.json) of a component. Throws Error.
   nlohmann::json config(std::string_view component) const;
   // Tensors of a component with diffusers names; `text_encoder` tensors always carry the
-  // `text_model.` prefix, whether or not the file does. Prefers safetensors over .bin. Throws Error.
+  // `text_model.` prefix, whether or not the file does. Prefers safetensors over .bin. Throws
+  // Error.
   WeightMap weights(std::string_view component) const;
+  // Class that model_index names for a component, e.g. "PNDMScheduler"; empty when it names none.
+  std::string class_name(std::string_view component) const;
 
  private:
   std::filesystem::path root_;
