@@ -1,0 +1,38 @@
+// CLIP's tokenizer: a prompt to the ids its text encoder was trained on. Ids equal CLIPTokenizer of
+// transformers 5.18, down to special tokens written out in a prompt and scripts it never saw.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace dream::engine {
+
+// Immutable and cheap to copy: any number of threads may share one.
+class ClipTokenizer {
+ public:
+  // Reads a diffusers `tokenizer` folder: vocab.json and merges.txt or tokenizer.json, with the
+  // special tokens of tokenizer_config.json and special_tokens_map.json. Throws std::runtime_error
+  // that names the file and what is wrong with it.
+  static ClipTokenizer load(const std::filesystem::path& folder);
+
+  // Ids of the text alone: no begin or end, any length. Bytes that are no UTF-8 count as U+FFFD.
+  std::vector<std::int64_t> tokenize(std::string_view text) const;
+
+  // What the text encoder takes: begin, as many ids as fit, end, padding; max_length() in all.
+  std::vector<std::int64_t> encode(std::string_view text) const;
+
+  int max_length() const;  // 77 for every published model
+  std::int64_t bos() const;
+  std::int64_t eos() const;
+  std::int64_t pad() const;
+
+ private:
+  struct State;
+  explicit ClipTokenizer(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+  std::shared_ptr<const State> state_;
+};
+
+}  // namespace dream::engine
