@@ -27,8 +27,8 @@ class Setup {
 
 // What the template sets in place of the user's diffusion inputs; unset: as the user said.
 struct Overrides {
-  std::optional<std::string> prompt;
-  std::optional<std::string> negative_prompt;
+  std::optional<std::string> prompt{};
+  std::optional<std::string> negative_prompt{};
 };
 
 class Engine {

@@ -159,7 +159,7 @@ class Field {
 
   Field& def(std::initializer_list<Element> values) {
     check_default();
-    static_assert(Shape::list, "dream: def({…}) is for list inputs (std::vector members)");
+    static_assert(Shape::list, "dream: def({...}) is for list inputs (std::vector members)");
     data_.default_value = detail::store(std::vector<Element>(values));
     return *this;
   }

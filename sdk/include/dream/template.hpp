@@ -29,7 +29,9 @@ template <class T>
 concept HasRun =
     requires(T& self, const typename T::Inputs& inputs, Run& run) { self.run(inputs, run); };
 template <class T>
-concept HasSetup = std::constructible_from<T, Setup&> || std::default_initializable<T>;
+concept TakesSetup = requires(Setup& setup) { new T(setup); };
+template <class T>
+concept HasSetup = TakesSetup<T> || requires { new T(); };
 template <class T>
 concept HasHealthcheck = requires(T& self) { self.healthcheck(); };
 
@@ -50,7 +52,7 @@ struct Instance {
     return schema;
   }
   static T make(Setup& setup) {
-    if constexpr (std::constructible_from<T, Setup&>)
+    if constexpr (TakesSetup<T>)
       return T(setup);
     else
       return T();
@@ -111,7 +113,7 @@ template <class T>
 consteval dream_template make_template(const char* name, const char* version,
                                        const char* description) {
   static_assert(HasInputs<T>,
-                "dream: a template needs `struct Inputs { … };` inside the class, "
+                "dream: a template needs `struct Inputs { ... };` inside the class, "
                 "with a default constructor");
   if constexpr (HasInputs<T>) {
     static_assert(HasDescribe<T>,
