@@ -1,0 +1,58 @@
+// dream-worker: the process in which templates and the engine live. Started by `dream` alone; see
+// host/workers/protocol.hpp for what is said over the descriptors it is given.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <vector>
+
+#include "host/worker/crash_report.hpp"
+#include "host/worker/worker.hpp"
+
+namespace {
+
+constexpr int first_channel_fd = 200;  // out of the way of anything that counts on low numbers
+
+// Moves a channel to a high number, and hides it from programs a template may start.
+int move_high(int fd) {
+  const int moved = fcntl(fd, F_DUPFD_CLOEXEC, first_channel_fd);
+  if (moved < 0) throw std::runtime_error("descriptor " + std::to_string(fd) + " is not open");
+  close(fd);
+  return moved;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"The worker process of dream; not meant to be started by hand"};
+  int control_fd = -1;
+  std::vector<int> slot_fds;
+  app.add_option("--control-fd", control_fd, "Socket of the control channel")->required();
+  app.add_option("--slot-fds", slot_fds, "Sockets of the slots, with commas")
+      ->required()
+      ->delimiter(',');
+  CLI11_PARSE(app, argc, argv);
+
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // besides the end of the control channel
+  signal(SIGINT, SIG_IGN);           // Ctrl-C is for the host, which then cancels
+  signal(SIGPIPE, SIG_IGN);
+  dream::worker::install_crash_report();
+  const dream::worker::SignalStack signal_stack;
+  try {
+    control_fd = move_high(control_fd);
+    for (int& fd : slot_fds) fd = move_high(fd);
+    // Never destroyed: libraries stay loaded, and their threads may still look at it.
+    auto* worker = new dream::worker::Worker(control_fd, slot_fds);
+    const int code = worker->serve();
+    std::fflush(nullptr);
+    std::_Exit(code);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "dream-worker: %s\n", error.what());
+    std::_Exit(1);
+  }
+}

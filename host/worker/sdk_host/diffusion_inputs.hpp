@@ -1,0 +1,28 @@
+// The inputs that every diffusion template shares. Said once, on the host's side, so that a template
+// built long ago gains the inputs that its host has learned since.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "host/worker/sdk_host/schema.hpp"
+
+namespace dream::worker {
+
+// What the weights decide about the schema.
+struct DiffusionDefaults {
+  std::string prompt = "photo of cjw person";
+};
+
+// Pixels a picture may have: width x height.
+inline constexpr long max_pixels = 786432;
+
+// In the order users see. Only what this build can do.
+std::vector<InputSpec> diffusion_inputs(const DiffusionDefaults& defaults);
+
+// The trainer's instance_prompt where the weights carry it. Never fails: weights that cannot be read
+// are reported when the engine opens them, not when a schema is asked for. "none": no weights.
+DiffusionDefaults diffusion_defaults(const std::filesystem::path& weights);
+
+}  // namespace dream::worker

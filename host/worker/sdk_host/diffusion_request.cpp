@@ -1,0 +1,79 @@
+#include "host/worker/sdk_host/diffusion_request.hpp"
+
+#include <cstddef>
+#include <limits>
+#include <random>
+
+#include "host/worker/sdk_host/diffusion_inputs.hpp"
+#include "host/worker/sdk_host/sdk_error.hpp"
+
+namespace dream::worker {
+namespace {
+
+// The input's value, or `otherwise` when it is absent or this template does not declare it.
+template <class T>
+T value(const RunState& run, std::string_view name, T otherwise) {
+  const nlohmann::json& json = run.input_json(name);
+  return json.is_null() ? otherwise : json.get<T>();
+}
+
+// An override the template gave, if its dream_overrides reaches that far.
+const dream_str* override_at(const dream_overrides* overrides, std::size_t offset) {
+  if (overrides == nullptr || overrides->struct_size < offset + sizeof(const dream_str*))
+    return nullptr;
+  return *reinterpret_cast<const dream_str* const*>(reinterpret_cast<const char*>(overrides) +
+                                                    offset);
+}
+
+// 16 bits, as the original templates draw: short enough to be typed again.
+std::int64_t draw_seed() {
+  std::random_device device;
+  return std::uniform_int_distribution<int>(0, 0xffff)(device);
+}
+
+void check_size(const engine::GenerateRequest& request) {
+  const long pixels = static_cast<long>(request.width) * request.height;
+  if (pixels > max_pixels)
+    throw invalid("width " + std::to_string(request.width) + " x height " +
+                  std::to_string(request.height) + " is " + std::to_string(pixels) +
+                  " pixels: at most " + std::to_string(max_pixels) +
+                  " are allowed, for example 1024 x 768");
+}
+
+void check_seed(const engine::GenerateRequest& request) {
+  const std::int64_t most = std::numeric_limits<std::int64_t>::max() - request.num_outputs;
+  if (request.seed < 0 || request.seed > most)
+    throw invalid("seed " + std::to_string(request.seed) + " is not within 0 to " +
+                  std::to_string(most));
+}
+
+}  // namespace
+
+DiffusionJob diffusion_job(const RunState& run, const dream_overrides* overrides,
+                           const engine::ModelInfo& model) {
+  DiffusionJob job;
+  engine::GenerateRequest& request = job.request;
+  request.prompt = value<std::string>(run, "prompt", "");
+  request.negative_prompt = value<std::string>(run, "negative_prompt", "");
+  if (const auto* text = override_at(overrides, offsetof(dream_overrides, prompt)))
+    request.prompt = view(*text, "prompt override");
+  if (const auto* text = override_at(overrides, offsetof(dream_overrides, negative_prompt)))
+    request.negative_prompt = view(*text, "negative_prompt override");
+  request.width = value(run, "width", model.native_size);
+  request.height = value(run, "height", model.native_size);
+  check_size(request);
+  request.num_outputs = value(run, "num_outputs", 1);
+  request.num_inference_steps = value(run, "num_inference_steps", 50);
+  request.guidance_scale = value(run, "guidance_scale", 7.5);
+  request.scheduler = value<std::string>(run, "scheduler", "DPMSolverMultistep");
+  request.karras = value(run, "karras", false);
+  request.clip_skip = value(run, "clip_skip", 0);
+  job.seed_drawn = run.input_json("seed").is_null();
+  request.seed = job.seed_drawn ? draw_seed() : run.input_json("seed").get<std::int64_t>();
+  check_seed(request);
+  job.output_format = value<std::string>(run, "output_format", "png");
+  job.output_quality = value(run, "output_quality", 95);
+  return job;
+}
+
+}  // namespace dream::worker

@@ -1,0 +1,116 @@
+// dream.engine.diffusion/1: what every diffusion template shares, from the run's inputs to the
+// picture files: request, progress, cancel, encoding, metrics.
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+
+#include "host/worker/imaging/encode.hpp"
+#include "host/worker/imaging/picture_text.hpp"
+#include "host/worker/sdk_host/diffusion_request.hpp"
+#include "host/worker/sdk_host/interfaces.hpp"
+#include "host/worker/sdk_host/status.hpp"
+
+struct dream_diffusion {
+  std::shared_ptr<const dream::engine::Pipeline> pipeline;  // null: a template without weights
+  std::string model;                                        // name of the weights
+};
+
+namespace dream::worker {
+namespace fs = std::filesystem;
+namespace {
+
+using Seconds = std::chrono::duration<double>;
+using SteadyClock = std::chrono::steady_clock;
+
+std::string model_name(const fs::path& weights) {
+  const fs::path path = weights.has_filename() ? weights : weights.parent_path();
+  return path.filename().native();
+}
+
+dream_status* open(dream_setup* setup, dream_diffusion** engine) noexcept {
+  return guarded([&] {
+    checked(engine, "engine") = nullptr;
+    HostState& host = checked(setup, "setup").host;
+    auto opened = std::make_unique<dream_diffusion>();
+    if (host.weights != "none") {
+      const auto warn = [&](const std::string& text) { host.log("warning", text); };
+      opened->pipeline = host.engine.pipeline(host.engine_options, host.weights, warn);
+      opened->model = model_name(host.weights);
+    }
+    *engine = opened.release();
+  });
+}
+
+void close(dream_diffusion* engine) noexcept { delete engine; }
+
+void write(const fs::path& path, const std::vector<std::uint8_t>& bytes) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+  if (!file.flush())
+    throw std::runtime_error("cannot write the picture " + path.native() + ": is the disk full?");
+}
+
+void emit_picture(const dream_diffusion& engine, RunState& run, const DiffusionJob& job, int index,
+                  const engine::Image& image) {
+  const std::int64_t seed = job.request.seed + index;
+  auto file = imaging::encode(image, job.output_format, job.output_quality);
+  if (job.output_format == "png")
+    file = imaging::add_png_text(
+        file, imaging::picture_text({job.request, run.request().template_name, engine.model, seed,
+                                     image.width, image.height}));
+  const std::string name = "seed-" + std::to_string(seed) + "." + job.output_format;
+  const fs::path path = fs::path(run.temp_folder()) / name;
+  write(path, file);
+  run.emit_file(path, name);
+}
+
+bool report_step(RunState& run, const engine::Step& step) {
+  const std::string label = step.images == 1 ? ""
+                                             : "picture " + std::to_string(step.image + 1) + "/" +
+                                                   std::to_string(step.images);
+  run.progress(static_cast<std::uint64_t>(step.image) * step.steps + step.step,
+               static_cast<std::uint64_t>(step.images) * step.steps, label);
+  return !run.canceled();
+}
+
+void draw(const dream_diffusion& engine, RunState& run, const dream_overrides* overrides) {
+  if (engine.pipeline == nullptr)
+    throw std::runtime_error("This is a template, not a real model - add weights");
+  DiffusionJob job = diffusion_job(run, overrides, engine.pipeline->info());
+  if (job.seed_drawn) run.log("info", "Using seed: " + std::to_string(job.request.seed));
+  std::uint64_t steps = 0;
+  job.request.on_step = [&](const engine::Step& step) {
+    ++steps;
+    return report_step(run, step);
+  };
+  int pictures = 0;
+  Seconds encoding{0};
+  const auto begin = SteadyClock::now();
+  engine.pipeline->generate(job.request, [&](int index, const engine::Image& image) {
+    const auto drawn = SteadyClock::now();
+    emit_picture(engine, run, job, index, image);
+    ++pictures;
+    encoding += SteadyClock::now() - drawn;
+  });
+  const double model_time_s = (Seconds(SteadyClock::now() - begin) - encoding).count();
+  run.metric("image_count", pictures, "replace");
+  run.metric("steps", steps, "replace");
+  run.metric("model_time_s", model_time_s, "replace");
+  run.metric("it_per_s", static_cast<double>(steps) / std::max(model_time_s, 1e-6), "replace");
+}
+
+dream_status* generate(dream_diffusion* engine, dream_run* run,
+                       const dream_overrides* overrides) noexcept {
+  return guarded([&] { draw(checked(engine, "engine"), checked(run, "run"), overrides); });
+}
+
+}  // namespace
+
+const dream_engine_diffusion_1& engine_diffusion_interface() {
+  static constexpr dream_engine_diffusion_1 table = {sizeof(dream_engine_diffusion_1), 0, open,
+                                                     close, generate};
+  return table;
+}
+
+}  // namespace dream::worker

@@ -1,0 +1,210 @@
+#include "host/worker/worker.hpp"
+
+#include <sys/socket.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "host/worker/crash_report.hpp"
+#include "host/worker/sdk_host/sdk_error.hpp"
+
+namespace dream::worker {
+
+Errands::Errands() : thread_([this] { work(); }) {}
+
+Errands::~Errands() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void Errands::add(std::function<void()> job) {
+  {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back(std::move(job));
+  }
+  changed_.notify_one();
+}
+
+void Errands::work() {
+  const SignalStack signal_stack;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return stop_ || !jobs_.empty(); });
+    if (stop_) return;
+    const auto job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    job();
+    lock.lock();
+  }
+}
+
+Worker::Worker(int control_fd, const std::vector<int>& slot_fds)
+    : control_(control_fd),
+      slot_fds_(slot_fds),
+      host_([this](const nlohmann::json& message) { control_.send(message); }) {
+  for (const int fd : slot_fds_) slots_.push_back(std::make_unique<host::BlockingChannel>(fd));
+}
+
+int Worker::serve() {
+  for (std::size_t slot = 0; slot < slots_.size(); ++slot)
+    slot_threads_.emplace_back([this, slot] { serve_slot(static_cast<int>(slot)); });
+  for (;;) {
+    const auto message = control_.receive();
+    if (!message) std::_Exit(0);  // the host is gone, and with it everyone who waits for a result
+    if (message->value("type", "") == "shutdown") break;
+    handle(*message);
+  }
+  stop();
+  return 0;
+}
+
+void Worker::handle(const nlohmann::json& message) {
+  const std::string type = message.value("type", "");
+  if (type == "init") {
+    errands_.add([this, message] {
+      try {
+        init(message);
+      } catch (const std::exception& error) {
+        fail_setup("", error.what());
+      }
+    });
+  } else if (type == "cancel") {
+    cancels_.cancel(message.at("slot").get<int>(), message.at("id").get<std::string>());
+  } else if (type == "healthcheck") {
+    errands_.add([this, name = message.value("template", "")] { healthcheck(name); });
+  } else if (type == "engine_info") {
+    errands_.add([this] { engine_info(); });
+  } else {
+    host_.log("warning", "the worker does not know the message '" + type + "'");
+  }
+}
+
+void Worker::init(const nlohmann::json& message) {
+  host_.weights = message.value("weights", "none");
+  if (host_.weights.empty()) host_.weights = "none";
+  host_.engine_options.device = message.value("device", "auto");
+  host_.engine_options.dtype = message.value("dtype", "auto");
+  host_.engine_options.threads = message.value("threads", 0);
+  host_.defaults = diffusion_defaults(host_.weights);
+  load_templates(message, message.value("setup", true));
+}
+
+// With set-up one bad template is the end. Without it (a listing) the others are still described.
+void Worker::load_templates(const nlohmann::json& message, bool setup) {
+  auto schemas = nlohmann::json::array();
+  std::string first_bad;
+  std::string first_error;
+  for (const auto& wanted : message.at("templates")) {
+    const std::string name = wanted.value("name", "");
+    const CrashContext context(("set-up of template " + name).c_str());
+    try {
+      auto loaded = std::make_unique<LoadedTemplate>(host_, wanted.at("path").get<std::string>());
+      if (setup) loaded->create();
+      schemas.push_back(loaded->schema());
+      const std::lock_guard lock(templates_mutex_);
+      if (!name.empty()) aliases_[name] = loaded.get();
+      templates_.push_back(std::move(loaded));
+    } catch (const std::exception& error) {
+      if (setup) return fail_setup(name, error.what());
+      host_.log("error", error.what());
+      if (first_error.empty()) first_bad = name, first_error = error.what();
+    }
+  }
+  if (schemas.empty() && !first_error.empty()) return fail_setup(first_bad, first_error);
+  control_.send({{"type", "ready"}, {"templates", std::move(schemas)}});
+}
+
+void Worker::fail_setup(const std::string& name, const std::string& error) {
+  control_.send({{"type", "setup_failed"}, {"template", name}, {"error", error}});
+  std::_Exit(1);
+}
+
+LoadedTemplate* Worker::find(const std::string& name) {
+  const std::lock_guard lock(templates_mutex_);
+  for (const auto& loaded : templates_)
+    if (loaded->name() == name) return loaded.get();
+  const auto alias = aliases_.find(name);
+  return alias == aliases_.end() ? nullptr : alias->second;
+}
+
+void Worker::healthcheck(const std::string& name) {
+  nlohmann::json result = {
+      {"type", "healthcheck_result"}, {"template", name}, {"healthy", true}};
+  const CrashContext context(("health check of template " + name).c_str());
+  try {
+    const LoadedTemplate* loaded = find(name);
+    if (loaded == nullptr) throw std::runtime_error("no template '" + name + "' is loaded");
+    loaded->healthcheck();
+  } catch (const std::exception& error) {
+    result["healthy"] = false;
+    result["error"] = error.what();
+  }
+  control_.send(result);
+}
+
+void Worker::engine_info() {
+  nlohmann::json info = {{"type", "engine_info"}};
+  try {
+    engine::Engine& engine = host_.engine.engine(host_.engine_options);
+    info["torch"] = engine.torch_version();
+    info["device"] = engine.device();
+    info["dtype"] = engine.dtype();
+  } catch (const std::exception& error) {
+    info["error"] = error.what();
+  }
+  control_.send(info);
+}
+
+void Worker::serve_slot(int slot) {
+  const SignalStack signal_stack;
+  host::BlockingChannel& channel = *slots_[static_cast<std::size_t>(slot)];
+  try {
+    while (const auto message = channel.receive()) {
+      if (message->value("type", "") != "predict") continue;
+      channel.send(run_prediction(slot, *message));
+      control_.send({{"type", "idle"}, {"slot", slot}});
+    }
+  } catch (const std::exception& error) {  // the host broke the framing: this slot is of no use
+    host_.log("error", "slot " + std::to_string(slot) + ": " + error.what());
+    ::shutdown(slot_fds_[static_cast<std::size_t>(slot)], SHUT_RDWR);
+  }
+}
+
+// Runs it to its end. Returns the `done` message.
+nlohmann::json Worker::run_prediction(int slot, const nlohmann::json& message) {
+  const std::string id = message.value("id", "");
+  const std::string name = message.value("template", "");
+  const Cancels::Flag canceled = cancels_.begin(slot, id);
+  const CrashContext context(("template " + name + ", prediction " + id).c_str());
+  nlohmann::json done = {{"type", "done"}, {"status", "succeeded"}};
+  try {
+    LoadedTemplate* loaded = find(name);
+    if (loaded == nullptr) throw std::runtime_error("no template '" + name + "' is loaded");
+    host::BlockingChannel& channel = *slots_[static_cast<std::size_t>(slot)];
+    loaded->run({id, name, message.at("input"), message.at("output_dir").get<std::string>()},
+                [&](const nlohmann::json& news) { channel.send(news); }, *canceled);
+  } catch (const SdkError& error) {
+    done["status"] = error.code() == DREAM_CANCELED ? "canceled" : "failed";
+    if (error.code() != DREAM_CANCELED) done["error"] = error.what();
+  } catch (const std::exception& error) {
+    done["status"] = "failed";
+    done["error"] = error.what();
+  }
+  cancels_.end(slot);
+  return done;
+}
+
+// The host has drained its predictions, or does not want to wait for them.
+void Worker::stop() {
+  cancels_.cancel_all();
+  for (const int fd : slot_fds_) ::shutdown(fd, SHUT_RD);
+  for (auto& thread : slot_threads_) thread.join();
+  for (const auto& loaded : templates_) loaded->destroy();
+}
+
+}  // namespace dream::worker
