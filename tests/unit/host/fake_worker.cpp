@@ -1,0 +1,174 @@
+// A worker for tests of the pool: speaks the protocol, draws nothing. What its set-up does is
+// written in `weights`, what a run does in the input "script": [[verb, argument…]…].
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "host/workers/frame.hpp"
+
+namespace {
+
+using dream::host::BlockingChannel;
+using nlohmann::json;
+
+std::unique_ptr<BlockingChannel> control;
+std::mutex canceled_mutex;
+std::set<std::string> canceled;
+
+bool is_canceled(const std::string& id) {
+  const std::lock_guard lock(canceled_mutex);
+  return canceled.contains(id);
+}
+
+void sleep_ms(int ms) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+}
+
+[[noreturn]] void sleep_for_ever() {
+  for (;;) sleep_ms(1000);
+}
+
+[[noreturn]] void die(const std::string& how) {
+  if (how.starts_with("exit")) std::_Exit(3);
+  std::fprintf(stderr, "fake worker: about to die\n");
+  const int number = how == "SIGKILL" ? SIGKILL : how == "SIGSEGV" ? SIGSEGV : SIGABRT;
+  ::signal(number, SIG_DFL);  // sanitizers put their own handlers there
+  ::kill(::getpid(), number);
+  sleep_for_ever();
+}
+
+struct Run {
+  BlockingChannel& channel;
+  std::string id;
+  std::string output_dir;
+  std::string status = "succeeded";
+  std::string error = {};
+  bool say_done = true;
+  bool say_idle = true;
+};
+
+void write_file(Run& run, const json& step) {
+  const std::string path = run.output_dir + "/" + step.at(1).get<std::string>();
+  std::ofstream(path) << step.at(2).get<std::string>();
+  run.channel.send(
+      {{"type", "output"}, {"path", path}, {"name", step.at(step.size() > 3 ? 3 : 1)}});
+}
+
+void perform(Run& run, const json& step) {
+  const auto verb = step.at(0).get<std::string>();
+  if (verb == "log")
+    run.channel.send({{"type", "log"}, {"level", "info"}, {"message", step.at(1)}});
+  if (verb == "print")
+    std::fputs((step.at(1).get<std::string>()).c_str(), stdout), std::fflush(stdout);
+  if (verb == "complain") std::fputs((step.at(1).get<std::string>()).c_str(), stderr);
+  if (verb == "output") run.channel.send({{"type", "output"}, {"value", step.at(1)}});
+  if (verb == "file") write_file(run, step);
+  if (verb == "missing") run.channel.send({{"type", "output"}, {"path", "/nowhere/x.png"}});
+  if (verb == "progress")
+    run.channel.send({{"type", "progress"},
+                      {"step", step.at(1)},
+                      {"steps", step.at(2)},
+                      {"elapsed_s", 1.0},
+                      {"label", ""}});
+  if (verb == "metric")
+    run.channel.send(
+        {{"type", "metric"}, {"name", step.at(1)}, {"value", step.at(2)}, {"mode", step.at(3)}});
+  if (verb == "sleep") sleep_ms(step.at(1));
+  if (verb == "die") die(step.at(1));
+  if (verb == "hang") sleep_for_ever();
+  if (verb == "garbage") run.channel.send("not an object");
+  if (verb == "bad_verb") run.channel.send({{"type", "dance"}});
+  if (verb == "fail") run.status = "failed", run.error = step.at(1);
+  if (verb == "no_idle") run.say_idle = false;
+  if (verb == "no_done") run.say_done = false;
+  if (verb == "wait_cancel") {
+    while (!is_canceled(run.id)) sleep_ms(2);
+    run.status = "canceled";
+  }
+}
+
+void serve_slot(int slot, BlockingChannel& channel) {
+  while (const auto message = channel.receive()) {
+    Run run{channel, message->at("id"), message->at("output_dir")};
+    for (const auto& step : message->at("input").at("script")) perform(run, step);
+    if (run.say_done)
+      channel.send({{"type", "done"}, {"status", run.status}, {"error", run.error}});
+    if (run.say_idle) control->send({{"type", "idle"}, {"slot", slot}});
+  }
+}
+
+void set_up(const json& init) {
+  const std::string weights = init.at("weights");
+  std::printf("loading %s", weights.c_str());  // no line end: must not be lost
+  std::fflush(stdout);
+  control->send({{"type", "log"}, {"level", "info"}, {"message", "set-up begins"}});
+  if (weights == "fail") {
+    control->send({{"type", "setup_failed"}, {"template", "fake"}, {"error", "no such weights"}});
+    std::_Exit(1);
+  }
+  if (weights == "die") die("SIGABRT");
+  if (weights == "hang") sleep_for_ever();
+  if (weights.starts_with("die-unless:")) {  // dies until the file is there, makes it on the way
+    const std::string file = weights.substr(11);
+    if (!std::filesystem::exists(file)) {
+      std::ofstream(file) << "x";
+      die("SIGABRT");
+    }
+  }
+  if (weights.starts_with("once:")) {  // works the first time only
+    const std::string file = weights.substr(5);
+    if (std::filesystem::exists(file)) die("exit");
+    std::ofstream(file) << "x";
+  }
+  const int concurrency = weights == "serial" ? 1 : 8;
+  control->send(
+      {{"type", "ready"},
+       {"templates",
+        {{{"name", "fake"}, {"max_concurrency", concurrency}, {"output", {{"kind", "list"}}}}}}});
+}
+
+std::vector<int> numbers(const char* text) {
+  std::vector<int> found;
+  std::stringstream stream(text);
+  for (std::string item; std::getline(stream, item, ',');) found.push_back(std::stoi(item));
+  return found;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 5 || std::strcmp(argv[1], "--control-fd") != 0) return 2;
+  control = std::make_unique<BlockingChannel>(std::atoi(argv[2]));
+  int slot = 0;
+  for (const int fd : numbers(argv[4])) {
+    auto* channel = new BlockingChannel(fd);  // lives as long as its thread: to the end
+    std::thread([slot, channel] { serve_slot(slot, *channel); }).detach();
+    ++slot;
+  }
+  while (const auto message = control->receive()) {
+    const std::string type = message->at("type");
+    if (type == "init") set_up(*message);
+    if (type == "cancel") {
+      const std::lock_guard lock(canceled_mutex);
+      canceled.insert(message->at("id"));
+    }
+    if (type == "engine_info") control->send({{"type", "engine_info"}, {"torch", "none"}});
+    if (type == "healthcheck") die("exit");
+    if (type == "shutdown") break;
+  }
+  std::_Exit(0);
+}
