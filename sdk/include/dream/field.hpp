@@ -2,6 +2,8 @@
 // the member's type when the template is compiled, and against the other rules by the host.
 #pragma once
 
+#include <dream/abi/schema.h>
+
 #include <concepts>
 #include <dream/stored_value.hpp>
 #include <initializer_list>

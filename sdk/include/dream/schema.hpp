@@ -5,14 +5,13 @@
 #include <dream/abi/schema.h>
 
 #include <concepts>
+#include <dream/field.hpp>
+#include <dream/interface.hpp>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
-// Field comes after the ABI structs it fills.
-#include <dream/field.hpp>
-#include <dream/interface.hpp>
 
 namespace dream {
 

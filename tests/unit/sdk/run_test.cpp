@@ -100,7 +100,7 @@ TEST_F(RunTest, GivenValuesArrive) {
       {"secret", t::secret("hush")},    {"any", t::json("[1,2]")},
       {"texts", t::list({})},           {"numbers", t::list({t::number(1.5), t::integer(2)})},
       {"either", t::number(2.5)},       {"text_or_number", t::integer(9)}};
-  EXPECT_TRUE(run([](const Probe::Inputs& in, dream::Run&) {
+  EXPECT_TRUE(run([&](const Probe::Inputs& in, dream::Run&) {
     EXPECT_EQ(in.text, with_nul);
     EXPECT_EQ(in.whole, -2147483648LL);
     EXPECT_EQ(in.number, 4);

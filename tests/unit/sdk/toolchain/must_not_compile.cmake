@@ -1,0 +1,10 @@
+# Compiles misuse.cpp with and without one mistake. -D COMPILER, SOURCE, INCLUDE, NAME, EXPECT
+set(command "${COMPILER}" -std=c++20 -fsyntax-only "-I${INCLUDE}" "${SOURCE}")
+execute_process(COMMAND ${command} -DMISUSE_${NAME} RESULT_VARIABLE rc ERROR_VARIABLE text)
+if(rc EQUAL 0)
+  message(FATAL_ERROR "${NAME} compiles, and must not")
+endif()
+string(FIND "${text}" "${EXPECT}" at)
+if(at EQUAL -1)
+  message(FATAL_ERROR "the compiler does not say '${EXPECT}', but:\n${text}")
+endif()
