@@ -1,0 +1,96 @@
+#include "host/cog/input_files.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <stdexcept>
+
+#include "host/base/mime.hpp"
+#include "host/cog/data_url.hpp"
+
+namespace dream::host {
+namespace {
+
+using nlohmann::json;
+
+bool starts_with_scheme(const std::string& text, std::string_view scheme) {
+  return text.size() >= scheme.size() &&
+         std::equal(scheme.begin(), scheme.end(), text.begin(),
+                    [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + 32 : b); });
+}
+
+bool is_reference(const std::string& text) {
+  return is_data_url(text) || starts_with_scheme(text, "http://") ||
+         starts_with_scheme(text, "https://");
+}
+
+// Calls visit(name, index or -1, value) for each given value of each file input.
+template <typename Json, typename Visit>
+void for_each_file(const json& schema, Json& resolved, Visit visit) {
+  for (const auto& input : schema.at("inputs")) {
+    if (input.at("type") != "file") continue;
+    const std::string name = input.at("name");
+    if (!resolved.contains(name) || resolved[name].is_null()) continue;
+    auto& value = resolved[name];
+    if (!value.is_array()) {
+      visit(name, -1, value);
+      continue;
+    }
+    for (std::size_t i = 0; i < value.size(); ++i) visit(name, static_cast<int>(i), value[i]);
+  }
+}
+
+std::filesystem::path store_data_url(const std::string& url, const std::filesystem::path& folder) {
+  const DataUrl data = parse_data_url(url);
+  auto path = folder / "file";
+  path += std::string(extension_of(data.media_type));
+  std::ofstream file(path, std::ios::binary);
+  file.write(data.bytes.data(), static_cast<std::streamsize>(data.bytes.size()));
+  file.close();
+  if (!file) throw std::runtime_error("the disk is full");
+  return path;
+}
+
+}  // namespace
+
+bool has_input_files(const json& schema, const json& resolved) {
+  bool any = false;
+  for_each_file(schema, resolved, [&](const std::string&, int, const json&) { any = true; });
+  return any;
+}
+
+void check_file_references(const json& schema, const json& resolved,
+                           std::vector<ValidationError>& errors) {
+  for_each_file(schema, resolved, [&](const std::string& name, int index, const json& value) {
+    if (value.is_string() && is_reference(value.get_ref<const std::string&>())) return;
+    const std::string where = index < 0 ? name : fmt::format("{}/{}", name, index);
+    const std::string text = value.is_string() ? value.get<std::string>().substr(0, 100) : "";
+    errors.push_back({{"body", "input", where},
+                      fmt::format("'{}' is not a valid URL scheme. 'data', 'http', or 'https' is "
+                                  "supported.",
+                                  text),
+                      "value_error"});
+  });
+}
+
+json fetch_input_files(const json& schema, json resolved, const std::filesystem::path& folder,
+                       const std::atomic<bool>& canceled, const DownloadLimits& limits) {
+  std::size_t count = 0;
+  for_each_file(schema, resolved, [&](const std::string& name, int, json& value) {
+    const auto& url = value.get_ref<const std::string&>();
+    const auto place = folder / "inputs" / std::to_string(count++);  // names may repeat
+    std::filesystem::create_directories(place);
+    try {
+      value =
+          (is_data_url(url) ? store_data_url(url, place) : download(url, place, canceled, limits))
+              .string();
+    } catch (const std::exception& error) {
+      throw std::runtime_error(fmt::format("{}: {}", name, error.what()));
+    }
+  });
+  return resolved;
+}
+
+}  // namespace dream::host

@@ -1,0 +1,31 @@
+// The file inputs of one request, from what clients send (data URLs, http and https URLs) to local
+// files in the prediction's folder, which is all that a worker gets to see.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "host/cog/download.hpp"
+#include "host/cog/input_validation.hpp"
+
+namespace dream::host {
+
+// Whether any file input of `resolved` (from resolve_input) has a value.
+bool has_input_files(const nlohmann::json& schema, const nlohmann::json& resolved);
+
+// Appends an error for each file input whose value is no data, http or https URL: a server must not
+// let clients name its own files.
+void check_file_references(const nlohmann::json& schema, const nlohmann::json& resolved,
+                           std::vector<ValidationError>& errors);
+
+// `resolved` with each file input replaced by the path of a new file below `folder`. Blocking.
+// Throws std::runtime_error that names the input.
+nlohmann::json fetch_input_files(const nlohmann::json& schema, nlohmann::json resolved,
+                                 const std::filesystem::path& folder,
+                                 const std::atomic<bool>& canceled,
+                                 const DownloadLimits& limits = {});
+
+}  // namespace dream::host

@@ -1,0 +1,195 @@
+// The rules and texts are those of JSON Schema as Cog's server applies it, so the checks run in its
+// order: properties by name, keywords of a property by name, missing fields last.
+#include "host/cog/input_validation.hpp"
+
+#include <fmt/format.h>
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "host/cog/json_text.hpp"
+
+namespace dream::host {
+namespace {
+
+using nlohmann::json;
+
+// The JSON type that an input type has on the wire.
+std::string_view wire_type(std::string_view type) {
+  if (type == "integer" || type == "number" || type == "boolean") return type;
+  return type == "json" ? "object" : "string";
+}
+
+bool is_whole(const json& value) {
+  if (value.is_number_integer()) return true;
+  return value.is_number_float() && std::trunc(value.get<double>()) == value.get<double>();
+}
+
+bool has_type(const json& value, std::string_view type) {
+  const std::string_view wire = wire_type(type);
+  if (wire == "integer") return is_whole(value);
+  if (wire == "number") return value.is_number();
+  if (wire == "boolean") return value.is_boolean();
+  return wire == "object" ? value.is_object() : value.is_string();
+}
+
+std::size_t characters(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
+
+// Checks one input and collects what is wrong with it.
+class Check {
+ public:
+  Check(const json& declared, std::vector<ValidationError>& errors)
+      : input_(declared), name_(declared.at("name")), errors_(errors) {}
+
+  // The value as the worker gets it.
+  json run(const json& value) {
+    if (value.is_null() && input_.value("nullable", false)) return nullptr;
+    if (!input_.value("list", false)) return item(value, name_);
+    if (!value.is_array()) {
+      fail(name_, fmt::format("{} is not of type \"array\"", quote(value)));
+      return value;
+    }
+    json items = json::array();
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      items.push_back(item(value[i], fmt::format("{}/{}", name_, i)));
+    }
+    return items;
+  }
+
+ private:
+  void fail(const std::string& where, std::string message) {
+    errors_.push_back({{"body", "input", where}, std::move(message), "value_error"});
+  }
+
+  json item(const json& value, const std::string& where) {
+    if (input_.contains("any_of") && !input_["any_of"].empty()) return union_item(value, where);
+    const std::string type = input_.at("type");
+    if (input_.contains("choices") && !input_["choices"].empty()) check_choice(value, where);
+    if (value.is_string()) check_lengths(value, where);
+    if (value.is_number()) check_limits(value, where);
+    if (value.is_string() && input_.contains("regex")) check_pattern(value, where);
+    if (!has_type(value, type)) {
+      fail(where, fmt::format("{} is not of type \"{}\"", quote(value), wire_type(type)));
+      return value;
+    }
+    return type == "integer" ? to_integer(value, where) : value;
+  }
+
+  json union_item(const json& value, const std::string& where) {
+    for (const auto& type : input_["any_of"]) {
+      if (has_type(value, type.get<std::string>())) return value;
+    }
+    fail(where,
+         quote(value) + " is not valid under any of the schemas listed in the 'anyOf' keyword");
+    return value;
+  }
+
+  void check_choice(const json& value, const std::string& where) {
+    const json& choices = input_["choices"];
+    if (std::find(choices.begin(), choices.end(), value) != choices.end()) return;
+    fail(where, fmt::format("{} is not one of {}", quote(value), quote(choices)));
+  }
+
+  void check_lengths(const json& value, const std::string& where) {
+    const std::size_t length = characters(value.get_ref<const std::string&>());
+    const auto unit = [](std::size_t count) { return count == 1 ? "character" : "characters"; };
+    if (const auto most = input_.find("max_length"); most != input_.end() && length > *most) {
+      fail(where, fmt::format("{} is longer than {} {}", quote(value), quote(*most), unit(*most)));
+    }
+    if (const auto least = input_.find("min_length"); least != input_.end() && length < *least) {
+      fail(where,
+           fmt::format("{} is shorter than {} {}", quote(value), quote(*least), unit(*least)));
+    }
+  }
+
+  void check_limits(const json& value, const std::string& where) {
+    if (const auto most = input_.find("le"); most != input_.end() && value > *most) {
+      fail(where, fmt::format("{} is greater than the maximum of {}", quote(value),
+                              quote(tidy_number(*most))));
+    }
+    if (const auto least = input_.find("ge"); least != input_.end() && value < *least) {
+      fail(where, fmt::format("{} is less than the minimum of {}", quote(value),
+                              quote(tidy_number(*least))));
+    }
+  }
+
+  void check_pattern(const json& value, const std::string& where) {
+    const std::string pattern = input_["regex"];
+    const re2::RE2 regex(pattern, re2::RE2::Quiet);
+    if (regex.ok() && re2::RE2::PartialMatch(value.get_ref<const std::string&>(), regex)) return;
+    fail(where, fmt::format("{} does not match {}", quote(value), quote(pattern)));
+  }
+
+  // 3.0 counts as an integer; what does not fit into 64 bits cannot reach a template.
+  json to_integer(const json& value, const std::string& where) {
+    constexpr auto most = std::numeric_limits<std::int64_t>::max();
+    if (value.is_number_unsigned() &&
+        value.get<std::uint64_t>() <= static_cast<std::uint64_t>(most)) {
+      return value;
+    }
+    if (value.is_number_integer() && !value.is_number_unsigned()) return value;
+    if (value.is_number_float() && std::abs(value.get<double>()) < 9.2e18) {
+      return static_cast<std::int64_t>(value.get<double>());
+    }
+    fail(where,
+         fmt::format("{} is {} than the {} of {}", quote(value), value < 0 ? "less" : "greater",
+                     value < 0 ? "minimum" : "maximum", value < 0 ? -most - 1 : most));
+    return value;
+  }
+
+  const json& input_;
+  std::string name_;
+  std::vector<ValidationError>& errors_;
+};
+
+}  // namespace
+
+json resolve_input(const json& schema, const json& input, std::vector<ValidationError>& errors,
+                   std::vector<std::string>* stripped) {
+  json resolved = json::object();
+  if (!input.is_object()) {
+    errors.push_back({{"body", "input", "__root__"},
+                      quote(input) + " is not of type \"object\"",
+                      "value_error"});
+    return resolved;
+  }
+  std::map<std::string, const json*> declared;
+  for (const auto& item : schema.at("inputs")) declared.emplace(item.at("name"), &item);
+  if (stripped != nullptr) {
+    for (const auto& [name, value] : input.items()) {
+      if (!declared.contains(name)) stripped->push_back(name);
+    }
+  }
+  for (const auto& [name, item] : declared) {
+    if (const auto given = input.find(name); given != input.end()) {
+      resolved[name] = Check(*item, errors).run(*given);
+    } else if (const auto fallback = item->find("default"); fallback != item->end()) {
+      resolved[name] = *fallback;
+    } else {
+      resolved[name] = nullptr;
+    }
+  }
+  for (const auto& item : schema.at("inputs")) {
+    const std::string name = item.at("name");
+    if (input.contains(name) || item.contains("default") || item.value("nullable", false)) continue;
+    errors.push_back({{"body", "input", name}, "Field required", "value_error.missing"});
+  }
+  return resolved;
+}
+
+json validation_body(const std::vector<ValidationError>& errors) {
+  json detail = json::array();
+  for (const auto& error : errors) {
+    detail.push_back({{"loc", error.loc}, {"msg", error.msg}, {"type", error.type}});
+  }
+  return {{"detail", detail}};
+}
+
+}  // namespace dream::host

@@ -1,0 +1,31 @@
+// A prediction as JSON on the wire: one body for the sync answer, webhooks and PUT on a running
+// prediction. Cog's keys, plus input, the three times, and nulls for what is not there.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "host/predictions/prediction.hpp"
+
+namespace dream::host {
+
+// Renders the snapshots of one prediction. Keeps the data URLs of its files, so that each file is
+// read and encoded once however many events show it.
+class PredictionRenderer {
+ public:
+  // `secrets`: names of inputs whose values are masked.
+  explicit PredictionRenderer(std::set<std::string> secrets = {}) : secrets_(std::move(secrets)) {}
+
+  nlohmann::json render(const Snapshot& snapshot);
+
+ private:
+  nlohmann::json output(const Snapshot& snapshot);
+  nlohmann::json input(const Snapshot& snapshot) const;
+
+  std::set<std::string> secrets_;
+  std::vector<nlohmann::json> items_;  // rendered so far, in output order
+};
+
+}  // namespace dream::host

@@ -1,0 +1,126 @@
+// The routes about the server itself: index, health, schema, templates, shutdown.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "host/base/time.hpp"
+#include "host/cog/json_text.hpp"
+#include "host/cog/openapi.hpp"
+#include "host/cog/routes.hpp"
+#include "host/cog/version.hpp"
+
+namespace dream::host {
+
+using nlohmann::json;
+
+Response json_response(int status, const json& body) {
+  return {status, "application/json", compact(body)};
+}
+
+CogRoutes::CogRoutes(WorkerPool& workers, Intake& intake, WebhookSender& webhooks,
+                     std::vector<std::string> templates, std::function<void()> request_shutdown)
+    : workers_(workers),
+      intake_(intake),
+      webhooks_(webhooks),
+      names_(std::move(templates)),
+      request_shutdown_(std::move(request_shutdown)) {}
+
+void CogRoutes::add_to(Router& router) {
+  const auto on = [&](const char* method, const std::string& path, auto member) {
+    router.add(method, path, [this, member](const Shared& exchange) { (this->*member)(exchange); });
+  };
+  for (const std::string root : {"", "/templates/{template}"}) {
+    on("GET", root + "/health-check", &CogRoutes::health_check);
+    on("GET", root + "/openapi.json", &CogRoutes::openapi);
+    on("POST", root + "/predictions", &CogRoutes::create);
+    on("PUT", root + "/predictions/{id}", &CogRoutes::create_with_id);
+    on("POST", root + "/predictions/{id}/cancel", &CogRoutes::cancel);
+  }
+  on("GET", "/", &CogRoutes::index);
+  on("GET", "/templates/{template}", &CogRoutes::index);
+  on("GET", "/templates", &CogRoutes::templates);
+  on("POST", "/shutdown", &CogRoutes::shutdown);
+}
+
+std::string CogRoutes::template_of(const Shared& exchange) const {
+  const auto& parameters = exchange->request().parameters;
+  const auto given = parameters.find("template");
+  if (given == parameters.end()) return names_.front();
+  if (std::find(names_.begin(), names_.end(), given->second) != names_.end()) return given->second;
+  exchange->respond(json_response(404, {{"detail", "no template '" + given->second +
+                                                       "' is served here; GET /templates lists "
+                                                       "those that are"}}));
+  return "";
+}
+
+const json* CogRoutes::schema_of(const std::string& template_name) const {
+  for (const json& schema : workers_.schemas()) {
+    if (schema.value("name", "") == template_name) return &schema;
+  }
+  return nullptr;
+}
+
+void CogRoutes::index(const Shared& exchange) const {
+  const std::string name = template_of(exchange);
+  if (name.empty()) return;
+  const bool at_root = !exchange->request().parameters.contains("template");
+  const std::string root = at_root ? "" : "/templates/" + name;
+  exchange->respond(
+      json_response(200, {{"cog_version", cog_wire_version},
+                          {"docs_url", "/docs"},
+                          {"dream_version", dream_version},
+                          {"healthcheck_url", root + "/health-check"},
+                          {"openapi_url", root + "/openapi.json"},
+                          {"predictions_cancel_url", root + "/predictions/{prediction_id}/cancel"},
+                          {"predictions_idempotent_url", root + "/predictions/{prediction_id}"},
+                          {"predictions_url", root + "/predictions"},
+                          {"shutdown_url", "/shutdown"},
+                          {"templates_url", "/templates"}}));
+}
+
+// Keys in Cog's order, which is not alphabetical here.
+void CogRoutes::health_check(const Shared& exchange) const {
+  if (template_of(exchange).empty()) return;
+  const SetupReport& report = workers_.setup();
+  nlohmann::ordered_json setup;
+  setup["started_at"] = rfc3339(report.started_at);
+  if (report.completed_at) setup["completed_at"] = rfc3339(*report.completed_at);
+  setup["status"] = report.status;
+  if (!report.logs.empty()) setup["logs"] = report.logs;
+  nlohmann::ordered_json body;
+  body["status"] = to_string(workers_.health());
+  body["setup"] = setup;
+  body["version"] = {{"coglet", cog_wire_version}, {"dream", dream_version}};
+  exchange->respond({200, "application/json",
+                     body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)});
+}
+
+void CogRoutes::openapi(const Shared& exchange) const {
+  const std::string name = template_of(exchange);
+  if (name.empty()) return;
+  const json* schema = schema_of(name);
+  exchange->respond(schema != nullptr
+                        ? json_response(200, openapi_document(*schema))
+                        : json_response(503, {{"error", "OpenAPI schema not available"}}));
+}
+
+void CogRoutes::templates(const Shared& exchange) const {
+  json list = json::array();
+  for (const std::string& name : names_) {
+    json entry = {{"name", name}, {"url", "/templates/" + name}, {"default", name == names_[0]}};
+    if (const json* schema = schema_of(name)) {
+      entry["description"] = schema->value("description", "");
+      entry["version"] = schema->value("version", "");
+    }
+    list.push_back(entry);
+  }
+  exchange->respond(json_response(200, {{"templates", list}}));
+}
+
+void CogRoutes::shutdown(const Shared& exchange) const {
+  spdlog::info("shutdown requested over HTTP");
+  exchange->respond(json_response(200, json::object()));
+  request_shutdown_();
+}
+
+}  // namespace dream::host

@@ -1,0 +1,67 @@
+// A request and its answer, free of any HTTP library, so that the routes compile fast and can be
+// called from tests without a socket.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace dream::host {
+
+struct Request {
+  std::string method;
+  std::string path;   // percent-encoded, without the query
+  std::string query;  // after '?'
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body = {};
+  std::map<std::string, std::string> parameters;  // of the route, percent-decoded
+
+  // The first header of that name (case does not matter), or nullptr.
+  const std::string* header(std::string_view name) const;
+};
+
+struct Response {
+  int status = 200;
+  std::string content_type = {};  // empty: no body
+  std::string body = {};
+  std::vector<std::pair<std::string, std::string>> headers = {};  // names in lower case
+};
+
+// One request being answered. A handler keeps it and responds now or later, exactly once; what
+// comes after the client has gone is ignored. Lives on the io_context thread.
+class Exchange {
+ public:
+  explicit Exchange(Request request) : request_(std::move(request)) {}
+
+  Request& request() { return request_; }
+  void respond(Response response);
+
+  // Runs `callback` if the client goes away before the answer.
+  void on_disconnect(std::function<void()> callback) { on_disconnect_ = std::move(callback); }
+
+  // For the connection: `callback` runs at the answer; disconnect() tells that the client has gone.
+  void on_response(std::function<void()> callback) { on_response_ = std::move(callback); }
+  void disconnect();
+  bool answered() const { return answered_; }
+  Response& response() { return response_; }
+
+ private:
+  Request request_;
+  Response response_;
+  bool answered_ = false;
+  bool gone_ = false;
+  std::function<void()> on_disconnect_;
+  std::function<void()> on_response_;
+};
+
+// "Method Not Allowed" for 405; "Unknown" for a status outside the standard.
+std::string_view reason_phrase(int status);
+
+// The text with %XX decoded; a broken escape stays as it is. `valid` tells whether the result is
+// UTF-8.
+std::string percent_decode(std::string_view text, bool& valid);
+
+}  // namespace dream::host

@@ -1,0 +1,130 @@
+#include "host/http/serve.hpp"
+
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+
+#include "host/cog/intake.hpp"
+#include "host/cog/routes.hpp"
+#include "host/http/server.hpp"
+#include "host/predictions/service.hpp"
+#include "host/webhooks/webhook_sender.hpp"
+
+namespace dream::host {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::chrono::milliseconds worker_limit{5000};    // to end by themselves
+constexpr std::chrono::milliseconds webhook_grace{10000};  // for terminal deliveries
+
+// Each connection is a descriptor; the usual soft limit of 1024 is far below what we can hold.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::filesystem::path state_folder(const ServeOptions& options) {
+  if (!options.state_dir.empty()) return options.state_dir;
+  return std::filesystem::temp_directory_path() / ("dream-" + std::to_string(getpid()));
+}
+
+std::vector<std::string> names_of(const std::vector<WorkerOptions::Template>& templates) {
+  std::vector<std::string> names;
+  for (const auto& entry : templates) names.push_back(entry.name);
+  return names;
+}
+
+class Host {
+ public:
+  explicit Host(const ServeOptions& options)
+      : options_(options),
+        folder_(state_folder(options)),
+        workers_(io_, options.worker),
+        service_(io_, workers_, folder_),
+        intake_(io_, service_, workers_, static_cast<std::size_t>(options.worker.slots)),
+        routes_(workers_, intake_, webhooks_, names_of(options.worker.templates),
+                [this] { shut_down("POST /shutdown"); }),
+        server_(io_, router_),
+        signals_(io_, SIGINT, SIGTERM) {
+    routes_.add_to(router_);
+  }
+
+  ~Host() {
+    std::error_code ignored;
+    if (options_.state_dir.empty()) std::filesystem::remove_all(folder_, ignored);
+  }
+
+  int run() {
+    const int port = server_.listen(options_.host, options_.port);
+    spdlog::info("listening on http://{}:{}", options_.host, port);
+    await_signal();
+    workers_.on_settled([this] {
+      spdlog::info("{}", workers_.health() == Health::ready ? "ready" : "set-up failed");
+    });
+    workers_.start();
+    io_.run();
+    if (!webhooks_.drain(webhook_grace)) spdlog::error("some webhooks could not be delivered");
+    return 0;
+  }
+
+ private:
+  void await_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int number) {
+      if (error) return;
+      await_signal();
+      if (number == SIGTERM && options_.await_explicit_shutdown) {
+        return spdlog::info("SIGTERM ignored: waiting for POST /shutdown");
+      }
+      shut_down(number == SIGTERM ? "SIGTERM" : "SIGINT");
+    });
+  }
+
+  // First call: no new connections, requests in work finish, then the workers end. Second: what is
+  // still running is canceled.
+  void shut_down(const char* reason) {
+    if (stopping_) return intake_.cancel_all();
+    stopping_ = true;
+    spdlog::info("{}: finishing what is in work", reason);
+    server_.stop([this] {
+      intake_.cancel_all();
+      workers_.shutdown(worker_limit, [this] { signals_.cancel(); });
+    });
+  }
+
+  const ServeOptions& options_;
+  std::filesystem::path folder_;
+  asio::io_context io_{1};
+  WebhookSender webhooks_;
+  WorkerPool workers_;
+  PredictionService service_;
+  Intake intake_;
+  Router router_;
+  CogRoutes routes_;
+  HttpServer server_;
+  asio::signal_set signals_;
+  bool stopping_ = false;
+};
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+  raise_descriptor_limit();
+  try {
+    Host host(options);
+    return host.run();
+  } catch (const ListenError& error) {
+    spdlog::error("{}", error.what());
+    return error.usage ? 2 : 1;
+  } catch (const std::exception& error) {
+    spdlog::error("cannot serve: {}", error.what());
+    return 1;
+  }
+}
+
+}  // namespace dream::host

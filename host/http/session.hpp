@@ -1,0 +1,49 @@
+// One connection: reads requests one after another, answers each before the next, and notices a
+// client that goes away while its answer is being made.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <functional>
+#include <memory>
+
+#include "host/http/server.hpp"
+
+namespace dream::host {
+
+class Session {
+ public:
+  Session(boost::asio::ip::tcp::socket socket, const Router& router, const HttpLimits& limits);
+
+  // Serves until the client or stop() ends it. Throws nothing.
+  boost::asio::awaitable<void> run();
+
+  // Ends the connection after the request in work; at once if there is none.
+  void stop();
+
+ private:
+  using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+
+  boost::asio::awaitable<bool> wait_for_request();
+  boost::asio::awaitable<bool> read_request(Parser& parser);
+  boost::asio::awaitable<bool> read_body(Parser& parser);
+  boost::asio::awaitable<bool> refuse(const boost::beast::error_code& error);
+  boost::asio::awaitable<void> watch_client();
+  boost::asio::awaitable<std::shared_ptr<Exchange>> answer(Request request);
+  boost::asio::awaitable<bool> write(const Response& response, bool head, unsigned version,
+                                     bool keep_alive);
+  boost::asio::awaitable<void> linger();
+
+  boost::beast::tcp_stream stream_;
+  boost::beast::flat_buffer buffer_;
+  const Router& router_;
+  const HttpLimits& limits_;
+  bool idle_ = true;
+  bool stopping_ = false;
+};
+
+}  // namespace dream::host

@@ -1,0 +1,29 @@
+#include "host/webhooks/curl.hpp"
+
+#include <stdexcept>
+
+namespace dream::host {
+
+CurlHandle new_curl(const std::string& url, const std::string& user_agent) {
+  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
+  CurlHandle handle(started == CURLE_OK ? curl_easy_init() : nullptr);
+  if (!handle) throw std::runtime_error("libcurl cannot start");
+  CURL* const curl = handle.get();
+  curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl, CURLOPT_USERAGENT, user_agent.c_str());
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
+  curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 10L);
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  return handle;
+}
+
+void add_header(CurlHeaders& headers, const std::string& line) {
+  curl_slist* const longer = curl_slist_append(headers.get(), line.c_str());
+  if (longer == nullptr) throw std::bad_alloc();
+  headers.release();
+  headers.reset(longer);
+}
+
+}  // namespace dream::host

@@ -1,0 +1,24 @@
+// libcurl handles that free themselves, and what every request of ours has in common.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <memory>
+#include <string>
+
+namespace dream::host {
+
+struct CurlFree {
+  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using CurlHandle = std::unique_ptr<CURL, CurlFree>;
+using CurlHeaders = std::unique_ptr<curl_slist, CurlFree>;
+
+// A new easy handle: http and https only, at most ten redirects, no signals. Initialises libcurl at
+// the first call. Throws std::runtime_error if libcurl cannot start.
+CurlHandle new_curl(const std::string& url, const std::string& user_agent);
+
+void add_header(CurlHeaders& headers, const std::string& line);
+
+}  // namespace dream::host
