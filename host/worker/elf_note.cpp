@@ -58,8 +58,8 @@ Elf64_Ehdr read_header(Bytes file) {
   return *header;
 }
 
-// Walks the notes of one segment or section.
-std::optional<std::string> find_note(Bytes notes, std::uint64_t alignment) {
+// Walks the notes of one segment or section. `damaged` is set when one of them leaves it.
+std::optional<std::string> find_note(Bytes notes, std::uint64_t alignment, bool& damaged) {
   const std::uint64_t align = alignment == 8 ? 8 : 4;
   const auto padded = [align](std::uint64_t n) { return (n + align - 1) / align * align; };
   std::uint64_t offset = 0;
@@ -67,18 +67,16 @@ std::optional<std::string> find_note(Bytes notes, std::uint64_t alignment) {
     const std::uint64_t name_at = offset + sizeof(Elf64_Nhdr);
     const std::uint64_t text_at = padded(name_at + header->n_namesz);
     const auto name = slice(notes, name_at, header->n_namesz);
-    if (!name) break;
+    const auto text = slice(notes, text_at, header->n_descsz);
+    damaged = damaged || !name || !text;
+    if (!name || !text) break;
     std::string_view owner = as_text(*name);
     if (!owner.empty() && owner.back() == '\0') owner.remove_suffix(1);
-    const auto text = slice(notes, text_at, header->n_descsz);
     if (owner == note_owner && header->n_type == note_type) {
-      if (!text)
-        throw NoteError(Reason::corrupt, "its ABI note is corrupt: the text leaves its segment");
       if (text->size() > max_note_bytes)
         throw NoteError(Reason::corrupt, "its ABI note is corrupt: it is over 4096 bytes long");
       return std::string(as_text(*text));
     }
-    if (!text) break;
     offset = padded(text_at + header->n_descsz);
   }
   return std::nullopt;
@@ -133,14 +131,15 @@ AbiNote parse_abi_note(std::string_view text) {
 
 AbiNote read_abi_note(Bytes file) {
   const Elf64_Ehdr header = read_header(file);
-  bool whole = true;  // every table and note segment lies in the file
+  bool whole = true;  // all headers, and what they point at, lie in the file
+  bool damaged = false;
   for (std::uint64_t i = 0; i < header.e_phnum; ++i) {
     const auto segment = entry<Elf64_Phdr>(file, header.e_phoff, header.e_phentsize, i);
     whole = whole && segment && slice(file, segment->p_offset, segment->p_filesz);
     if (!segment || segment->p_type != PT_NOTE) continue;
     const auto notes = slice(file, segment->p_offset, segment->p_filesz);
     if (!notes) continue;
-    if (const auto text = find_note(*notes, segment->p_align)) return parse_abi_note(*text);
+    if (const auto text = find_note(*notes, segment->p_align, damaged)) return parse_abi_note(*text);
   }
   for (std::uint64_t i = 0; header.e_shoff != 0 && i < header.e_shnum; ++i) {
     const auto section = entry<Elf64_Shdr>(file, header.e_shoff, header.e_shentsize, i);
@@ -148,10 +147,13 @@ AbiNote read_abi_note(Bytes file) {
     if (!section || section->sh_type != SHT_NOTE) continue;
     const auto notes = slice(file, section->sh_offset, section->sh_size);
     if (!notes) continue;
-    if (const auto text = find_note(*notes, section->sh_addralign)) return parse_abi_note(*text);
+    if (const auto text = find_note(*notes, section->sh_addralign, damaged))
+      return parse_abi_note(*text);
   }
   if (!whole)
     throw NoteError(Reason::truncated, "it is truncated: its headers point past the end of file");
+  if (damaged)
+    throw NoteError(Reason::corrupt, "its ABI note is corrupt: a note is larger than its segment");
   throw NoteError(Reason::no_note,
                   "it carries no DREAM ABI note: build it with dream_add_template() of the SDK");
 }

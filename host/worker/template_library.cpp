@@ -73,9 +73,9 @@ void check_struct(const std::filesystem::path& path, const dream_template& entry
   check_text(path, entry.description, "description");
   const std::string name = entry.name;
   if (!std::ranges::all_of(name, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
       }))
-    refuse(path, "its name '" + name + "' does not consist of a-z, 0-9 and -");
+    refuse(path, "its name '" + name + "' does not consist of a-z, 0-9, - and _");
   if (entry.describe == nullptr || entry.create == nullptr || entry.run == nullptr ||
       entry.destroy == nullptr)
     refuse(path, "its dream_template lacks one of describe, create, run and destroy");

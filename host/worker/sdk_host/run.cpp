@@ -15,23 +15,19 @@ constexpr std::chrono::milliseconds progress_interval{50};
 
 // The value as `input` declares it: a union takes the first of its types that fits.
 const dream_value* bind_value(ValueArena& arena, const InputSpec& input, const nlohmann::json& json) {
-  const auto refuse = [&] {
+  const auto refuse = [&](const nlohmann::json& value, const std::string& wanted) {
     // A secret's text stays out of every message.
-    const std::string shown =
-        input.type == DREAM_SECRET ? "the value" : json.dump(-1, ' ', false,
-            nlohmann::json::error_handler_t::replace).substr(0, 200);
-    throw invalid("input '" + input.name + "': " + shown + " is not of type " +
-                  type_name(input.type) + (input.list ? " (list)" : ""));
+    const std::string shown = input.type == DREAM_SECRET ? "the value" : short_text(value);
+    return invalid("input '" + input.name + "': " + shown + " is not " + wanted);
   };
   const auto bind_one = [&](const nlohmann::json& value) -> const dream_value* {
     const auto types = input.any_of.empty() ? std::vector{input.type} : input.any_of;
     for (const dream_type type : types)
       if (is_of_type(value, type)) return arena.make(value, type);
-    refuse();
-    return nullptr;
+    throw refuse(value, "of type " + type_name(input.type));
   };
   if (!input.list) return bind_one(json);
-  if (!json.is_array()) refuse();
+  if (!json.is_array()) throw refuse(json, "a list");
   std::vector<const dream_value*> items;
   for (const auto& item : json) items.push_back(bind_one(item));
   return arena.make_list(items);

@@ -76,7 +76,7 @@ std::size_t characters(const std::string& text) {  // UTF-8: all bytes but conti
 void check_value(const InputSpec& input, const nlohmann::json& value, const std::string& what,
                  const re2::RE2* regex) {
   // A secret's text stays out of every message.
-  const std::string shown = input.type == DREAM_SECRET ? what : what + " " + value.dump();
+  const std::string shown = input.type == DREAM_SECRET ? what : what + " " + short_text(value);
   const auto types = types_of(input);
   if (std::ranges::none_of(types, [&](dream_type type) { return is_of_type(value, type); }))
     refuse(input, shown + " is not of type " + type_name(input.type));
@@ -103,7 +103,7 @@ void check_choices(const InputSpec& input, const re2::RE2* regex) {
   for (auto choice = input.choices.begin(); choice != input.choices.end(); ++choice) {
     check_value(input, *choice, "choice", regex);
     if (std::find(input.choices.begin(), choice, *choice) != choice)
-      refuse(input, "choice " + choice->dump() + " is there twice");
+      refuse(input, "choice " + short_text(*choice) + " is there twice");
   }
 }
 
@@ -112,7 +112,7 @@ void check_default(const InputSpec& input, const re2::RE2* regex) {
   const auto check_one = [&](const nlohmann::json& value) {
     check_value(input, value, "default", regex);
     if (!input.choices.empty() && std::ranges::find(input.choices, value) == input.choices.end())
-      refuse(input, "default " + value.dump() + " is not one of the choices");
+      refuse(input, "default " + short_text(value) + " is not one of the choices");
   };
   const nlohmann::json& value = *input.default_value;
   if (!input.list) return check_one(value);

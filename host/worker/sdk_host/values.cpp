@@ -86,6 +86,13 @@ nlohmann::json to_json(const dream_value* value, std::string_view what) {
   return to_json(value, what, 0);
 }
 
+std::string short_text(const nlohmann::json& json) {
+  constexpr std::size_t most = 200;
+  std::string text = json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  if (text.size() > most) text = text.substr(0, most) + "…";
+  return text;
+}
+
 bool is_of_type(const nlohmann::json& json, dream_type type) {
   switch (type) {
     case DREAM_NULL: return json.is_null();

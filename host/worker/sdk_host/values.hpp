@@ -23,6 +23,9 @@ inline dream_str to_str(std::string_view text) { return {text.data(), text.size(
 // A template's value as JSON; DREAM_JSON text is parsed. `what` names the value in the SdkError.
 nlohmann::json to_json(const dream_value* value, std::string_view what);
 
+// For messages: the value as JSON text, cut off where it gets long.
+std::string short_text(const nlohmann::json& json);
+
 // True if `json` is a value of `type`; 3.0 counts as an integer, DREAM_NULL takes only null.
 bool is_of_type(const nlohmann::json& json, dream_type type);
 
