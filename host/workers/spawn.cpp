@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +21,14 @@ bool keep_open(int fd) {
   return ::fcntl(fd, F_SETFD, 0) == 0;
 }
 
+// Sockets of clients, made by libraries that do not mark them, must not stay open in the worker.
+void close_the_rest_on_exec() {
+  constexpr int first = STDERR_FILENO + 1;
+  if (::close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
+  constexpr int enough = 65536;  // a kernel before 5.11
+  for (int fd = first; fd < enough; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 // Runs between fork and exec: only async-signal-safe calls, since other threads may have held
 // locks.
 void become_program(const SpawnSpec& spec, char* const* argv, pid_t parent) {
@@ -35,6 +44,7 @@ void become_program(const SpawnSpec& spec, char* const* argv, pid_t parent) {
   if (nothing < 0 || ::dup2(nothing, STDIN_FILENO) < 0) return;
   if (::dup2(spec.stdout_fd, STDOUT_FILENO) < 0 || ::dup2(spec.stderr_fd, STDERR_FILENO) < 0)
     return;
+  close_the_rest_on_exec();
   for (const int fd : spec.inherited_fds)
     if (!keep_open(fd)) return;
   ::execv(argv[0], argv);

@@ -12,7 +12,7 @@ namespace dream::host {
 struct SpawnSpec {
   std::filesystem::path program;
   std::vector<std::string> arguments;  // without argv[0]
-  std::vector<int> inherited_fds;      // keep their numbers in the child
+  std::vector<int> inherited_fds;      // keep their numbers in the child; all others are closed
   int stdout_fd = -1;
   int stderr_fd = -1;
 };

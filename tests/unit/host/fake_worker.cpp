@@ -1,5 +1,6 @@
 // A worker for tests of the pool: speaks the protocol, draws nothing. What its set-up does is
 // written in `weights`, what a run does in the input "script": [[verb, argument…]…].
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -87,6 +88,8 @@ void perform(Run& run, const json& step) {
   if (verb == "metric")
     run.channel.send(
         {{"type", "metric"}, {"name", step.at(1)}, {"value", step.at(2)}, {"mode", step.at(3)}});
+  if (verb == "is_open")
+    run.channel.send({{"type", "output"}, {"value", ::fcntl(step.at(1), F_GETFD) >= 0}});
   if (verb == "sleep") sleep_ms(step.at(1));
   if (verb == "die") die(step.at(1));
   if (verb == "hang") sleep_for_ever();

@@ -1,6 +1,8 @@
 // Workers that die, at any time, and what becomes of their predictions.
+#include <fcntl.h>
 #include <sys/wait.h>
 
+#include "host/base/unique_fd.hpp"
 #include "host/workers/worker_pool.hpp"
 #include "pool_fixture.hpp"
 
@@ -170,6 +172,15 @@ TEST_F(PoolTest, AMissingProgramIsToldByName) {
   start_pool();
   turn_until(Health::defunct);
   EXPECT_NE(pool->setup().logs.find("cannot start /nowhere/dream-worker"), std::string::npos);
+}
+
+TEST_F(PoolTest, WorkersDoNotHoldTheHostsDescriptors) {
+  const UniqueFd ours(::open("/dev/null", O_RDONLY));  // not marked close-on-exec, as many are
+  start_pool();
+  turn_until(Health::ready);
+  const Snapshot end = finish("[[\"is_open\", " + std::to_string(ours.get()) + "]]");
+  ASSERT_EQ(end.output.size(), 1U);
+  EXPECT_EQ(end.output[0].value, false);
 }
 
 TEST_F(PoolTest, NoWorkerOutlivesThePool) {
