@@ -18,7 +18,7 @@ using pickle::Value;
 
 constexpr int max_depth = 64;
 constexpr std::size_t max_tensors = 262'144;
-constexpr std::size_t max_visits = 4'000'000;  // shared nodes count each time they are reached
+constexpr std::size_t max_visits = 1'000'000;  // shared nodes count each time they are reached
 constexpr std::size_t max_name_bytes = 512;
 constexpr std::size_t max_listed = 12;  // names in one note
 
