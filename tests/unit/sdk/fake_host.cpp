@@ -314,6 +314,7 @@ Outcome FakeHost::describe(const dream_template& entry) {
 }
 
 Outcome FakeHost::create(const dream_template& entry) {
+  destroy();
   Outcome described = describe(entry);
   if (!described) return described;
   dream_setup setup{this};

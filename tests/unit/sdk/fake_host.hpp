@@ -109,7 +109,8 @@ class FakeHost {
   // Plays a host whose interface ends before `bytes`.
   void cut(const std::string& id, uint32_t bytes);
 
-  // The template's functions, in the order a host calls them. create() describes first.
+  // The template's functions, in the order a host calls them. create() ends the
+  // previous one and describes first.
   Outcome describe(const dream_template& entry);
   Outcome create(const dream_template& entry);
   Outcome run(FakeRun& run);

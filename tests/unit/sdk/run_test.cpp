@@ -96,10 +96,10 @@ TEST_F(RunTest, GivenValuesArrive) {
   record_.inputs = {
       {"text", t::string(with_nul)}, {"whole", t::integer(-2147483648LL)},
       {"number", t::integer(4)},  // a whole number where a number is declared
-      {"flag", t::boolean(false)},      {"file", t::file("/tmp/x.png")},
-      {"secret", t::secret("hush")},    {"any", t::json("[1,2]")},
-      {"texts", t::list({})},           {"numbers", t::list({t::number(1.5), t::integer(2)})},
-      {"either", t::number(2.5)},       {"text_or_number", t::integer(9)}};
+      {"flag", t::boolean(false)},   {"file", t::file("/tmp/x.png")},
+      {"secret", t::secret("hush")}, {"any", t::json("[1,2]")},
+      {"texts", t::list({})},        {"numbers", t::list({t::number(1.5), t::integer(2)})},
+      {"either", t::number(2.5)},    {"text_or_number", t::integer(9)}};
   EXPECT_TRUE(run([&](const Probe::Inputs& in, dream::Run&) {
     EXPECT_EQ(in.text, with_nul);
     EXPECT_EQ(in.whole, -2147483648LL);
