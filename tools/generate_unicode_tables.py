@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes sdk/engine/text/unicode_tables.inc, the Unicode data the tokenizer needs.
 
-The tables follow the reference, tokenizers 0.23 as CLIPTokenizer of transformers 5.18 uses it, which
+The tables follow the reference, tokenizers 0.23 as CLIPTokenizer of transformers 5.18 uses it. It
 mixes Unicode versions: its NFC knows Unicode 9, its regex classes Unicode 16, its lower case
 Unicode 17. Python's data (14.0 in Python 3.11) is the base; the differences are listed below and
 tests/parity/test_tokenizer.py checks every code point against the reference.
@@ -82,7 +82,7 @@ def decompositions():
 
 
 def lower_cases():
-    """[first, last, stride, distance]; U+0130, which becomes two characters, is left to the code."""
+    """[first, last, stride, distance]; U+0130, which becomes two, is left to the code."""
     result = []
     for c in CODE_POINTS:
         lower = LOWER_SINCE.get(c) or (ord(chr(c).lower()) if len(chr(c).lower()) == 1 else c)

@@ -1,5 +1,7 @@
-"""Token ids against CLIPTokenizer of transformers 5.18: strings of every kind, every code point, and
-every generation of tokenizer folder."""
+"""Token ids against CLIPTokenizer of transformers 5.18.
+
+Strings of every kind, every code point, and every generation of tokenizer folder.
+"""
 import json
 import random
 import shutil
@@ -18,22 +20,33 @@ CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 PROBED = [c for c in CODE_POINTS if c < 0x32000 or 0xE0000 <= c < 0xE0200 or c % 64 == 63]
 
 WRITTEN = [
-    "", " ", "a fox on a blue background", "A Fox.  On\ta\nblue\r\nbackground!!", "  leading", "end  ",
-    "it's they've I'll we're he'd I'm don't O'Neil's 'sun' ''s 'S 'LL '", "rock'n'roll's 90's '90s",
-    "0 00 123 4,567.89 1e10 ½ ¾ ² Ⅷ ٣٤ ४२ 〇 ①②", "x² + y² = z²", "$1,000.00 100% #1 @home a_b c-d",
-    "<|startoftext|>", "<|endoftext|>", "a <|endoftext|> b", "a<|endoftext|>b<|startoftext|>c",
-    "<|ENDOFTEXT|>", "!<|EndOfText|>!", "<|StartOfText|>s", "<|startoftext", "|endoftext|>",
-    "<|startoftext|><|endoftext|>", "<|endoftext|>\u0301", "<|end\u00adoftext|>",
-    "caf\u00e9 cafe\u0301 CAFE\u0301 CAF\u00c9", "\u00c5 A\u030a \u212b", "\u1e9b\u0323", "q\u0307\u0323",
-    "\u0344 \u0958 \u2126 \ufb01", "\u0130stanbul I\u0307 \u0131 \u01c5 \u1e9e \u00df \u03a3\u03a3 \u1fbc",
-    "\u039f\u03a3 \u03bf\u03c2 A\u03a3. \u03a3", "\u1100\u1161\u11a8 \uac01 \uac00\u11a8 \u1100\u1161 \ud55c\uad6d\uc5b4",
-    "\u65e5\u672c\u8a9e\u306e\u30c6\u30ad\u30b9\u30c8 \u304b\u3099 \u30ac \uff76\uff9e", "\u4e2d\u6587\uff0c\u6a19\u9ede\u3002", "\u0627\u0644\u0639\u0631\u0628\u064a\u0629 \u0645\u064e\u0631\u0652\u062d\u064e\u0628\u0627",
-    "\u05e2\u05d1\u05e8\u05d9\u05ea \u05e9\u05c1\u05b8\u05dc\u05d5\u05b9\u05dd", "\u0939\u093f\u0928\u094d\u0926\u0940 \u0915\u093c", "\u0e44\u0e17\u0e22 \u0e01\u0e33", "\u041f\u0440\u0438\u0432\u0435\u0442 \u0418\u0306 \u0419",
-    "\U0001f600 \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f1e9\U0001f1ea \U0001f44d\U0001f3fd \u2764\ufe0f 1\ufe0f\u20e3",
-    "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "\u200b\u200c\u200d\u2060\ufeff", "\u202eabc\u202c",
-    "a\u00a0b\u3000c\u0085d\u2028e\u2003f\u1680g\u180eh\u001ci\u001fj", "\x00\x01\x7f\x80\x9f", "\ufffd\uffff\U0010ffff",
-    "a" * 300, "!" * 300, "ab1" * 150, "\u0301" * 50, "a" + "\u0316\u0301" * 40, "\u1100" * 20 + "\u1161" * 20,
-    "(masterpiece:1.2), [bad hands], {a|b}, <lora:x:0.8>, \\(escaped\\)", "https://example.org/?q=1&r=a%20b",
+    "", " ", "a fox on a blue background", "A Fox.  On\ta\nblue\r\nbackground!!", "  leading",
+    "end  ", "it's they've I'll we're he'd I'm don't O'Neil's 'sun' ''s 'S 'LL '",
+    "rock'n'roll's 90's '90s", "0 00 123 4,567.89 1e10 ½ ¾ ² Ⅷ ٣٤ ४२ 〇 ①②", "x² + y² = z²",
+    "$1,000.00 100% #1 @home a_b c-d", "<|startoftext|>", "<|endoftext|>", "a <|endoftext|> b",
+    "a<|endoftext|>b<|startoftext|>c", "<|ENDOFTEXT|>", "!<|EndOfText|>!", "<|StartOfText|>s",
+    "<|startoftext", "|endoftext|>", "<|startoftext|><|endoftext|>", "<|endoftext|>\u0301",
+    "<|end\u00adoftext|>", "caf\u00e9 cafe\u0301 CAFE\u0301 CAF\u00c9", "\u00c5 A\u030a \u212b",
+    "\u1e9b\u0323", "q\u0307\u0323", "\u0344 \u0958 \u2126 \ufb01",
+    "\u0130stanbul I\u0307 \u0131 \u01c5 \u1e9e \u00df \u03a3\u03a3 \u1fbc",
+    "\u039f\u03a3 \u03bf\u03c2 A\u03a3. \u03a3",
+    "\u1100\u1161\u11a8 \uac01 \uac00\u11a8 \u1100\u1161 \ud55c\uad6d\uc5b4",
+    "\u65e5\u672c\u8a9e\u306e\u30c6\u30ad\u30b9\u30c8 \u304b\u3099 \u30ac \uff76\uff9e",
+    "\u4e2d\u6587\uff0c\u6a19\u9ede\u3002",
+    "\u0627\u0644\u0639\u0631\u0628\u064a\u0629"
+    " \u0645\u064e\u0631\u0652\u062d\u064e\u0628\u0627",
+    "\u05e2\u05d1\u05e8\u05d9\u05ea \u05e9\u05c1\u05b8\u05dc\u05d5\u05b9\u05dd",
+    "\u0939\u093f\u0928\u094d\u0926\u0940 \u0915\u093c", "\u0e44\u0e17\u0e22 \u0e01\u0e33",
+    "\u041f\u0440\u0438\u0432\u0435\u0442 \u0418\u0306 \u0419",
+    "\U0001f600 \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f1e9\U0001f1ea"
+    " \U0001f44d\U0001f3fd \u2764\ufe0f 1\ufe0f\u20e3",
+    "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+    "\u200b\u200c\u200d\u2060\ufeff", "\u202eabc\u202c",
+    "a\u00a0b\u3000c\u0085d\u2028e\u2003f\u1680g\u180eh\u001ci\u001fj", "\x00\x01\x7f\x80\x9f",
+    "\ufffd\uffff\U0010ffff", "a" * 300, "!" * 300, "ab1" * 150, "\u0301" * 50,
+    "a" + "\u0316\u0301" * 40, "\u1100" * 20 + "\u1161" * 20,
+    "(masterpiece:1.2), [bad hands], {a|b}, <lora:x:0.8>, \\(escaped\\)",
+    "https://example.org/?q=1&r=a%20b",
     "\U0001d400\U0001d7d8 \U00010400 \U00016ea0 \u1c89 \ua7cb", "\U00011935\U00011930 \U00011938",
 ]
 
@@ -58,7 +71,8 @@ def strings():
                 + [chr(c) for c in CODE_POINTS if unicodedata.combining(chr(c))]
                 + [chr(rng.choice(CODE_POINTS)) for _ in range(500)] + list("sStTrReEvVmMlLdD'") * 6
                 + [chr(c) for c in range(0x1100, 0x1200)] + ["<|endoftext|>"] * 10)
-    result += ["".join(rng.choice(alphabet) for _ in range(rng.randint(1, 40))) for _ in range(1500)]
+    result += ["".join(rng.choice(alphabet) for _ in range(rng.randint(1, 40)))
+               for _ in range(1500)]
     marks = [chr(c) for c in CODE_POINTS
              if unicodedata.combining(chr(c)) or unicodedata.decomposition(chr(c))]
     result += ["".join(rng.choice(marks) for _ in range(rng.randint(2, 8))) for _ in range(1500)]
@@ -161,8 +175,10 @@ FOLDERS = {  # name: files beside vocab.json and merges.txt
         "tokenizer_config.json": SPECIAL | {"do_lower_case": False, "model_max_length": 16}},
 }
 
-TRICKY = ["a <|ENDOFTEXT|> b", "<|endoftext|>!", "hello! world!!", " <Sks> <sks> a<SKS>b", "a fox  b",
-          "a  fox ", "<one><two> <ONE>", "<cat-toy> <Cat-Toy>x", "cat", "<|startoftext|> A"]
+TRICKY = [
+    "a <|ENDOFTEXT|> b", "<|endoftext|>!", "hello! world!!", " <Sks> <sks> a<SKS>b", "a fox  b",
+    "a  fox ", "<one><two> <ONE>", "<cat-toy> <Cat-Toy>x", "cat", "<|startoftext|> A",
+]
 
 
 @pytest.mark.parametrize("name", FOLDERS)
