@@ -1,5 +1,6 @@
 # A third party's project: installs the SDK alone, builds the README's template against it, and
-# looks at what that needed. -D BINARY_DIR (of this project), SOURCE (the third party's), WORK, CXX_COMPILER
+# looks at what that needed. -D BINARY_DIR (of this project), SOURCE (the third party's), WORK,
+# CXX_COMPILER
 file(REMOVE_RECURSE "${WORK}")
 execute_process(COMMAND "${CMAKE_COMMAND}" --install "${BINARY_DIR}" --component sdk
                         --prefix "${WORK}/sdk"
