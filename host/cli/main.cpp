@@ -1,0 +1,73 @@
+// `dream`: one program, one command per file of this folder. Results go to stdout, everything else
+// to stderr; the exit code is 0 done, 1 failed, 2 wrong usage or bad input, 130 interrupted.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+
+#include "host/base/logging.hpp"
+#include "host/cli/commands.hpp"
+#include "host/cli/errors.hpp"
+
+namespace dream::host {
+namespace {
+
+struct GlobalFlags {
+  std::string log_format = "text";
+  std::string log_level;  // empty: info for the server, warning for the rest
+};
+
+void add_global_flags(CLI::App& app, GlobalFlags& flags) {
+  app.add_option("--log-format", flags.log_format, "Logs on stderr: text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("FORMAT");
+  app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->type_name("LEVEL");
+  app.set_version_flag("--version", std::string("dream ") + DREAM_VERSION);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Stable Diffusion templates as native plugins, served over the Cog HTTP API.",
+               "dream");
+  app.footer("Example:\n  dream predict vanilla -i prompt=\"a fox on a blue background\" -o out");
+  app.require_subcommand(1);
+  app.fallthrough();  // global flags may stand after the command too
+  GlobalFlags flags;
+  Command command;
+  add_global_flags(app, flags);
+  add_predict_command(app, command);
+  add_serve_command(app, command);
+  add_templates_command(app, command);
+  add_weights_command(app, command);
+  add_version_command(app, command);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : exit_usage;
+  }
+  const bool serving = app.got_subcommand("serve");
+  set_up_logging(flags.log_format == "json" ? LogFormat::json : LogFormat::text,
+                 !flags.log_level.empty() ? flags.log_level
+                 : serving                ? "info"
+                                          : "warning");
+  return command();
+}
+
+}  // namespace
+}  // namespace dream::host
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed stdout or socket is an error to handle, not the end
+  try {
+    return dream::host::run(argc, argv);
+  } catch (const dream::host::Interrupted&) {
+    return dream::host::exit_interrupted;
+  } catch (const dream::host::UsageError& error) {
+    fmt::print(stderr, "dream: {}\n", error.what());
+    return dream::host::exit_usage;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "dream: {}\n", error.what());
+    return dream::host::exit_failed;
+  }
+}

@@ -1,0 +1,80 @@
+// `dream serve`: command line of the HTTP server; the server itself is host/http.
+#include <algorithm>
+#include <memory>
+
+#include "host/cli/commands.hpp"
+#include "host/cli/errors.hpp"
+#include "host/cli/template_search.hpp"
+#include "host/cli/worker_flags.hpp"
+#include "host/http/serve.hpp"
+
+namespace dream::host {
+namespace {
+
+struct ServeFlags {
+  std::vector<std::string> templates;
+  bool all = false;
+  std::string isolation = "shared";
+  WorkerFlags worker;
+  ServeOptions options;
+};
+
+int run_serve(const ServeFlags& flags) {
+  ServeOptions options = flags.options;
+  const int slots = options.worker.slots;
+  options.worker = flags.worker.options();
+  options.worker.slots = slots;
+  options.worker.slot_isolation = flags.isolation == "slot";
+  const auto installed = find_templates();
+  std::vector<TemplateFile> chosen;
+  for (const auto& name : flags.templates) chosen.push_back(pick_template(installed, name));
+  if (flags.templates.empty() && !flags.all) chosen.push_back(pick_template(installed, "vanilla"));
+  if (flags.all) {
+    for (const auto& file : installed) {
+      const bool known = std::any_of(chosen.begin(), chosen.end(),
+                                     [&](const auto& other) { return other.name == file.name; });
+      if (!known) chosen.push_back(file);
+    }
+  }
+  if (chosen.empty()) throw UsageError("--all: no templates are installed");
+  for (const auto& file : chosen) options.worker.templates.push_back({file.name, file.path});
+  return serve(options);
+}
+
+}  // namespace
+
+void add_serve_command(CLI::App& app, Command& chosen) {
+  const auto flags = std::make_shared<ServeFlags>();
+  CLI::App* serve = app.add_subcommand("serve", "Serve templates over the Cog HTTP API");
+  serve->footer("Example:\n  dream serve vanilla --port 5000 --weights ./my-model");
+  serve->add_option("templates", flags->templates, "Templates, the first at the root paths")
+      ->type_name("TEMPLATE");
+  serve->add_flag("--all", flags->all, "Serve every template that is installed");
+  serve->add_option("--host", flags->options.host, "Address to listen on")
+      ->capture_default_str()
+      ->type_name("ADDRESS");
+  serve->add_option("--port", flags->options.port, "Port to listen on")
+      ->envname("PORT")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str()
+      ->type_name("N");
+  serve->add_option("--concurrency", flags->options.worker.slots, "Predictions at a time")
+      ->envname("COG_MAX_CONCURRENCY")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str()
+      ->type_name("N");
+  serve
+      ->add_option("--isolation", flags->isolation,
+                   "shared: one worker process; slot: one for each concurrent prediction")
+      ->check(CLI::IsMember({"shared", "slot"}))
+      ->capture_default_str()
+      ->type_name("HOW");
+  serve
+      ->add_option("--await-explicit-shutdown", flags->options.await_explicit_shutdown,
+                   "Ignore SIGTERM; end on SIGINT and POST /shutdown only")
+      ->type_name("BOOL");
+  flags->worker.add_to(*serve);
+  serve->callback([flags, &chosen] { chosen = [flags] { return run_serve(*flags); }; });
+}
+
+}  // namespace dream::host

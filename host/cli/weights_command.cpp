@@ -1,0 +1,47 @@
+// `dream weights`: what weight files hold.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "host/cli/commands.hpp"
+#include "host/cli/errors.hpp"
+#include "weights/inspect.hpp"
+
+namespace dream::host {
+namespace {
+
+struct InspectFlags {
+  std::string path;
+  bool json = false;
+};
+
+int inspect_weights(const InspectFlags& flags) {
+  std::error_code error;
+  if (!std::filesystem::exists(flags.path, error))
+    throw UsageError(fmt::format("there is no '{}': give a weight file or a folder", flags.path));
+  const nlohmann::json report = weights::inspect(flags.path);
+  const std::string text = flags.json ? report.dump(2) : weights::format_report(report);
+  fmt::print("{}{}", text, text.ends_with('\n') ? "" : "\n");
+  return 0;
+}
+
+}  // namespace
+
+void add_weights_command(CLI::App& app, Command& chosen) {
+  const auto flags = std::make_shared<InspectFlags>();
+  CLI::App* weights = app.add_subcommand("weights", "Look into weight files");
+  weights->footer("Example:\n  dream weights inspect model/unet");
+  weights->require_subcommand(1);
+  CLI::App* inspect = weights->add_subcommand(
+      "inspect", "Tensors, shapes, dtypes, the kind of model, and keys that match nothing");
+  inspect->footer("Example:\n  dream weights inspect diffusion_pytorch_model.safetensors --json");
+  inspect->add_option("path", flags->path, "A weight file or a folder")
+      ->required()
+      ->type_name("PATH");
+  inspect->add_flag("--json", flags->json, "Print the report as JSON");
+  inspect->callback([flags, &chosen] { chosen = [flags] { return inspect_weights(*flags); }; });
+}
+
+}  // namespace dream::host
