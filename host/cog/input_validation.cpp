@@ -36,6 +36,18 @@ bool has_type(const json& value, std::string_view type) {
   return wire == "object" ? value.is_object() : value.is_string();
 }
 
+bool fits_64_bits(const json& number) {
+  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  if (number.is_number_unsigned()) return number.get<std::uint64_t>() <= most;
+  return number.is_number_integer();
+}
+
+// Exact between integers; the library's own comparison would wrap above 2^63.
+bool less(const json& a, const json& b) {
+  if (fits_64_bits(a) && fits_64_bits(b)) return a.get<std::int64_t>() < b.get<std::int64_t>();
+  return a.get<double>() < b.get<double>();
+}
+
 std::size_t characters(const std::string& text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
@@ -71,6 +83,7 @@ class Check {
   json item(const json& value, const std::string& where) {
     if (input_.contains("any_of") && !input_["any_of"].empty()) return union_item(value, where);
     const std::string type = input_.at("type");
+    const std::size_t before = errors_.size();
     if (input_.contains("choices") && !input_["choices"].empty()) check_choice(value, where);
     if (value.is_string()) check_lengths(value, where);
     if (value.is_number()) check_limits(value, where);
@@ -79,7 +92,8 @@ class Check {
       fail(where, fmt::format("{} is not of type \"{}\"", quote(value), wire_type(type)));
       return value;
     }
-    return type == "integer" ? to_integer(value, where) : value;
+    const bool sound = errors_.size() == before;
+    return sound && type == "integer" ? to_integer(value, where) : value;
   }
 
   json union_item(const json& value, const std::string& where) {
@@ -110,11 +124,11 @@ class Check {
   }
 
   void check_limits(const json& value, const std::string& where) {
-    if (const auto most = input_.find("le"); most != input_.end() && value > *most) {
+    if (const auto most = input_.find("le"); most != input_.end() && less(*most, value)) {
       fail(where, fmt::format("{} is greater than the maximum of {}", quote(value),
                               quote(tidy_number(*most))));
     }
-    if (const auto least = input_.find("ge"); least != input_.end() && value < *least) {
+    if (const auto least = input_.find("ge"); least != input_.end() && less(value, *least)) {
       fail(where, fmt::format("{} is less than the minimum of {}", quote(value),
                               quote(tidy_number(*least))));
     }
@@ -129,18 +143,14 @@ class Check {
 
   // 3.0 counts as an integer; what does not fit into 64 bits cannot reach a template.
   json to_integer(const json& value, const std::string& where) {
-    constexpr auto most = std::numeric_limits<std::int64_t>::max();
-    if (value.is_number_unsigned() &&
-        value.get<std::uint64_t>() <= static_cast<std::uint64_t>(most)) {
-      return value;
-    }
-    if (value.is_number_integer() && !value.is_number_unsigned()) return value;
+    if (fits_64_bits(value)) return value;
     if (value.is_number_float() && std::abs(value.get<double>()) < 9.2e18) {
       return static_cast<std::int64_t>(value.get<double>());
     }
-    fail(where,
-         fmt::format("{} is {} than the {} of {}", quote(value), value < 0 ? "less" : "greater",
-                     value < 0 ? "minimum" : "maximum", value < 0 ? -most - 1 : most));
+    const bool below = value.get<double>() < 0;
+    fail(where, fmt::format("{} is {}", quote(value),
+                            below ? "less than the minimum of -9223372036854775808"
+                                  : "greater than the maximum of 9223372036854775807"));
     return value;
   }
 

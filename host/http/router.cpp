@@ -61,7 +61,7 @@ void Router::add(std::string method, std::string_view pattern, Handler handler) 
 void Router::handle(const std::shared_ptr<Exchange>& exchange) const {
   Request& request = exchange->request();
   const auto path = split(request.path);
-  const std::string_view wanted = request.method == "HEAD" ? "GET" : request.method;
+  const std::string wanted = request.method == "HEAD" ? "GET" : request.method;
   std::string allow;
   for (const Route& route : routes_) {
     if (!matches(route.segments, path)) continue;

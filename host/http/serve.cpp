@@ -64,9 +64,6 @@ class Host {
     const int port = server_.listen(options_.host, options_.port);
     spdlog::info("listening on http://{}:{}", options_.host, port);
     await_signal();
-    workers_.on_settled([this] {
-      spdlog::info("{}", workers_.health() == Health::ready ? "ready" : "set-up failed");
-    });
     workers_.start();
     io_.run();
     if (!webhooks_.drain(webhook_grace)) spdlog::error("some webhooks could not be delivered");

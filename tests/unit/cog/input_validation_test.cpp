@@ -28,6 +28,7 @@ const json schema = json::parse(R"({
     {"name": "uni", "type": "string", "any_of": ["string", "integer"], "default": "u"},
     {"name": "one", "type": "string", "default": "ab", "min_length": 1, "max_length": 1},
     {"name": "wide", "type": "integer", "default": 0},
+    {"name": "int", "type": "integer", "default": 0, "ge": 0, "le": 5},
     {"name": "need", "type": "string"},
     {"name": "also", "type": "string", "default": "x"}]})");
 
@@ -78,6 +79,10 @@ INSTANTIATE_TEST_SUITE_P(
              "18446744073709551615 is greater than the maximum of 9223372036854775807"},
         Case{R"({"wide": -1e19})", "wide",
              "-1e+19 is less than the minimum of -9223372036854775808"},
+        Case{R"({"maybe": -18446744073709551615})", "maybe",
+             "-1.8446744073709552e+19 is less than the minimum of 0"},
+        Case{R"({"int": 18446744073709551615})", "int",
+             "18446744073709551615 is greater than the maximum of 5"},
         Case{R"({"scale": 0.1})", "scale", "0.1 is less than the minimum of 0.5"},
         Case{R"({"scale": 3})", "scale", "3 is greater than the maximum of 2.5"},
         Case{R"({"scale": -1e-7})", "scale", "-1e-7 is less than the minimum of 0.5"},

@@ -13,7 +13,7 @@ json document(const char* inputs, const char* output = R"({"type":"string","kind
 }
 
 json property(const char* input) {
-  const json schemas = document(("[" + std::string(input) + "]").c_str())["components"]["schemas"];
+  const json schemas = document((std::string("[") + input + "]").c_str())["components"]["schemas"];
   return schemas["Input"]["properties"].front();
 }
 
