@@ -51,6 +51,11 @@ typedef struct dream_template {
   /* Optional (null): is the template still able to work? A non-null status is the reason why not.
    * [any thread, also during run] */
   dream_status* (*healthcheck)(const dream_host* host, void* self);
+
+  /* Optional, both or neither: training, with inputs and output of its own.
+   * [as describe() and run()] */
+  dream_status* (*describe_train)(const dream_host* host, dream_schema* schema);
+  dream_status* (*train)(const dream_host* host, void* self, dream_run* run);
 } dream_template;
 
 typedef const dream_template* (*dream_template_entry_fn)(void);
