@@ -66,6 +66,10 @@ void inspect_model_folder(const fs::path& path, json& report) {
   for (const auto& [component, value] : folder.model_index().items()) {
     if (component.starts_with('_') || folder.class_name(component).empty()) continue;
     const std::string class_name = folder.class_name(component);
+    if (!folder.has(component)) {
+      report["other"].push_back({{"name", component}, {"class", class_name}, {"missing", true}});
+      continue;
+    }
     const fs::path component_folder = folder.folder(component);
     if (const auto file = find_weight_file(component_folder)) {
       json entry = describe_component(component, *file, path);

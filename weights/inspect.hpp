@@ -16,7 +16,8 @@ namespace dream::weights {
 //      "variant", "label", "tensor_count", "parameters", "bytes", "dtypes": {"F16": tensors},
 //      "metadata": {}, "tensors": [{"name", "dtype", "shape", "bytes"}], "unmatched": [names],
 //      "notes": [texts]}],
-//    "other": [{"name", "class"}]   components without weights: scheduler, tokenizer
+//    "other": [{"name", "class"}]   components without weights: scheduler, tokenizer; with
+//      "missing": true where model_index.json names one whose folder is not there
 //    "totals": {"tensors", "parameters", "bytes", "unmatched"}}
 // "parameters" counts elements of floating-point tensors. Throws Error.
 nlohmann::json inspect(const std::filesystem::path& path);

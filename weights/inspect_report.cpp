@@ -76,7 +76,8 @@ std::string format_report(const json& report) {
   if (const json& other = report["other"]; !other.empty()) {
     out += "\nwithout weights:";
     for (const json& component : other)
-      out += fmt::format(" {} ({})", text(component["name"]), text(component["class"]));
+      out += fmt::format(" {} ({}{})", text(component["name"]), text(component["class"]),
+                         component.contains("missing") ? ", folder missing" : "");
     out += '\n';
   }
   const json& totals = report["totals"];

@@ -40,7 +40,8 @@ def safetensors_seeds():
           save({"s": torch.tensor(3.0), "e": torch.zeros(0, 5)}))
     write("safetensors", "no_tensors", raw_safetensors({}))
     write("safetensors", "gap", raw_safetensors({"a": tensor("U8", [1], 1, 2)}, b"12"))
-    write("safetensors", "foreign_dtype", raw_safetensors({"a": tensor("F8_E4M3", [1], 0, 1)}, b"1"))
+    write("safetensors", "foreign_dtype",
+          raw_safetensors({"a": tensor("F8_E4M3", [1], 0, 1)}, b"1"))
     write("safetensors", "overflow",
           raw_safetensors({"a": tensor("F32", [2**62, 2**62], 0, 4)}, b"1234"))
     write("safetensors", "duplicate", raw_safetensors(

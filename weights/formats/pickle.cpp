@@ -234,6 +234,7 @@ class Machine {
   }
 
   bool step();
+  void step_number(Op op);
   void step_text(Op op);
   void step_container(Op op);
   void step_object(Op op);
@@ -249,7 +250,7 @@ class Machine {
   std::set<std::pair<std::string_view, std::string_view>> seen_globals_;
 };
 
-// Control, memo, numbers; the rest goes on to the next group. False at STOP.
+// Control and memo; the rest goes on to the next group. False at STOP.
 bool Machine::step() {
   position_ = reader_.position();
   const auto op = static_cast<Op>(reader_.number<std::uint8_t>());
@@ -299,36 +300,43 @@ bool Machine::step() {
     case Op::long_binget:
       recall(reader_.number<std::uint32_t>());
       return true;
+    default:
+      step_number(op);
+      return true;
+  }
+}
+
+void Machine::step_number(Op op) {
+  switch (op) {
     case Op::none:
       push(make(Kind::none));
-      return true;
+      return;
     case Op::newtrue:
       push_boolean(true);
-      return true;
+      return;
     case Op::newfalse:
       push_boolean(false);
-      return true;
+      return;
     case Op::binint1:
       push_integer(reader_.number<std::uint8_t>());
-      return true;
+      return;
     case Op::binint2:
       push_integer(reader_.number<std::uint16_t>());
-      return true;
+      return;
     case Op::binint:
       push_integer(static_cast<std::int32_t>(reader_.number<std::uint32_t>()));
-      return true;
+      return;
     case Op::long1:
       push_long(reader_.number<std::uint8_t>());
-      return true;
+      return;
     case Op::long4:
       push_long(reader_.number<std::uint32_t>());
-      return true;
+      return;
     case Op::binfloat:
       push_real();
-      return true;
+      return;
     default:
-      step_text(op);
-      return true;
+      return step_text(op);
   }
 }
 

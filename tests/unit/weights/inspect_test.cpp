@@ -132,6 +132,15 @@ TEST(Inspect, ReportsOneFileAndEscapesItsNames) {
   EXPECT_EQ(format_report(report).find('\x1b'), std::string::npos);
 }
 
+TEST(Inspect, SaysWhichComponentIsNotThere) {
+  const TemporaryFolder files;
+  files.write("model_index.json", R"({"vae":["diffusers","AutoencoderKL"],"a/b":["x","Y"]})");
+  const nlohmann::json report = inspect(files.path());
+  ASSERT_EQ(report["other"].size(), 2u);
+  EXPECT_EQ(report["other"][1]["missing"], true);
+  EXPECT_NE(format_report(report).find("vae (AutoencoderKL, folder missing)"), std::string::npos);
+}
+
 TEST(Inspect, FindsTheOnlyFileOfAFolder) {
   const TemporaryFolder files;
   EXPECT_NE(error_of([&] { inspect(files.path()); }).find("neither model_index.json nor"),
