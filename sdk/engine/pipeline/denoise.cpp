@@ -1,6 +1,7 @@
 #include <ATen/ops/cat.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "sdk/engine/pipeline/stages.hpp"
 
@@ -33,6 +34,18 @@ at::Tensor denoise(const Components& parts, const Plan& plan, Scheduler& schedul
     if (done > 0 && after_step && !after_step(done)) throw Canceled();
   }
   return latents;
+}
+
+at::Tensor draw_latents(const Components& parts, const GenerateRequest& request, const Plan& plan,
+                        int index, TextContext& text) {
+  auto generator = picture_generator(request.seed, index);
+  auto scheduler = make_scheduler(request.scheduler, parts.scheduler, {.karras = request.karras});
+  scheduler->set_timesteps(plan.steps);
+  auto latents = initial_noise(parts, plan, generator) * scheduler->init_noise_sigma();
+  return denoise(parts, plan, *scheduler, std::move(latents), text, generator, [&](int done) {
+    const Step step{.image = index, .images = plan.pictures, .step = done, .steps = plan.steps};
+    return !request.on_step || request.on_step(step);
+  });
 }
 
 }  // namespace dream::engine

@@ -3,29 +3,35 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "sdk/engine/pipeline/stages.hpp"
 
 namespace dream::engine {
 namespace {
 
-at::Tensor encode(const Components& parts, const GenerateRequest& request, std::string_view input,
-                  const std::string& prompt, int clip_skip) {
-  const auto encoded = parts.tokenizer.encode(prompt);
-  const std::vector<std::int64_t> ids(encoded.begin(), encoded.end());
-  (void)input;
-  (void)request;
-  return parts.text_encoder.forward(ids, clip_skip);
+// Begin and end take two of the places.
+void tell_if_cut(const Components& parts, const GenerateRequest& request, std::string_view input,
+                 const std::string& text) {
+  const auto tokens = std::ssize(parts.tokenizer.tokenize(text));
+  const auto places = parts.tokenizer.max_length();
+  if (tokens <= places - 2 || !request.on_log) return;
+  request.on_log(
+      fmt::format("{} has {} tokens; the last {} are left out: the text encoder takes {} "
+                  "with begin and end",
+                  input, tokens, tokens - (places - 2), places));
 }
 
 }  // namespace
 
 at::Tensor encode_prompts(const Components& parts, const GenerateRequest& request, bool guided) {
-  const auto prompt = encode(parts, request, "prompt", request.prompt, request.clip_skip);
+  tell_if_cut(parts, request, "prompt", request.prompt);
+  const auto prompt =
+      parts.text_encoder.forward(parts.tokenizer.encode(request.prompt), request.clip_skip);
   if (!guided) return prompt;
+  tell_if_cut(parts, request, "negative_prompt", request.negative_prompt);
   // As in diffusers, clip_skip concerns the prompt alone.
-  const auto negative = encode(parts, request, "negative_prompt", request.negative_prompt, 0);
+  const auto negative =
+      parts.text_encoder.forward(parts.tokenizer.encode(request.negative_prompt), 0);
   return at::cat({negative, prompt});
 }
 

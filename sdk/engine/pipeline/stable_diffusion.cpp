@@ -11,26 +11,6 @@
 #include "sdk/engine/pipeline/stages.hpp"
 
 namespace dream::engine {
-namespace {
-
-void draw(const Components& parts, const GenerateRequest& request, const Plan& plan,
-          const std::function<void(int index, Image image)>& on_image) {
-  TextContext text(encode_prompts(parts, request, plan.guided));
-  for (int index = 0; index < plan.pictures; ++index) {
-    auto generator = picture_generator(request.seed, index);
-    auto scheduler = make_scheduler(request.scheduler, parts.scheduler, {.karras = request.karras});
-    scheduler->set_timesteps(plan.steps);
-    auto latents = initial_noise(parts, plan, generator) * scheduler->init_noise_sigma();
-    latents = denoise(parts, plan, *scheduler, std::move(latents), text, generator, [&](int done) {
-      return !request.on_step ||
-             request.on_step(
-                 {.image = index, .images = plan.pictures, .step = done, .steps = plan.steps});
-    });
-    on_image(index, decode(parts, latents));
-  }
-}
-
-}  // namespace
 
 StableDiffusion::StableDiffusion(Components parts) : parts_(std::move(parts)) {
   info_.size_multiple = static_cast<int>(parts_.vae.config().scale());
@@ -45,7 +25,10 @@ void StableDiffusion::generate(const GenerateRequest& request,
   at::init_num_threads();
   const auto plan = make_plan(request, parts_);
   try {
-    draw(parts_, request, plan, on_image);
+    TextContext text(encode_prompts(parts_, request, plan.guided));
+    for (int index = 0; index < plan.pictures; ++index) {
+      on_image(index, decode(parts_, draw_latents(parts_, request, plan, index, text)));
+    }
   } catch (const c10::Error& error) {
     throw std::runtime_error(error.what_without_backtrace());
   }

@@ -31,6 +31,10 @@ at::Tensor denoise(const Components& parts, const Plan& plan, Scheduler& schedul
                    at::Tensor latents, TextContext& text, at::Generator& generator,
                    const std::function<bool(int done)>& after_step);
 
+// Picture `index` of a request up to its latents: noise, then every step of the loop.
+at::Tensor draw_latents(const Components& parts, const GenerateRequest& request, const Plan& plan,
+                        int index, TextContext& text);
+
 // Latents of one picture to 8-bit RGB, rounded as diffusers does.
 Image decode(const Components& parts, const at::Tensor& latents);
 

@@ -1,0 +1,10 @@
+"""Parity tests compare with diffusers and transformers on the same machine: two threads, offline."""
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+import torch  # noqa: E402  (after the environment is set)
+
+torch.set_num_threads(2)
+torch.set_grad_enabled(False)

@@ -1,0 +1,201 @@
+// Runs single stages of the engine for the parity tests. Reads one JSON request from stdin:
+//   {"model": FOLDER, "inputs": FILE?, "output": FILE, "threads": N, "dtype": D,
+//    "operations": [{"op": "text|unet|decode|encode|latents|generate", "out": NAME, ...}]}
+// Tensors go in and out as safetensors. Prints one JSON object: an entry per operation with its
+// seconds and, where it failed, the error and its kind.
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "sdk/engine/pipeline/stable_diffusion.hpp"
+#include "sdk/engine/pipeline/stages.hpp"
+#include "weights/formats/weight_file.hpp"
+
+namespace {
+
+using nlohmann::json;
+using namespace dream::engine;
+using Tensors = std::map<std::string, at::Tensor>;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+Tensors read_tensors(const std::string& path) {
+  Tensors tensors;
+  for (const auto& [name, view] : dream::weights::read_weight_file(path).tensors) {
+    if (view.dtype != dream::weights::DType::f32) throw std::runtime_error("inputs must be F32");
+    auto tensor = at::empty(view.shape, at::kFloat);
+    std::memcpy(tensor.mutable_data_ptr(), view.bytes.data(), view.bytes.size());
+    tensors.emplace(name, tensor);
+  }
+  return tensors;
+}
+
+void write_tensors(const std::string& path, const Tensors& tensors) {
+  json header = json::object();
+  std::string bytes;
+  for (const auto& [name, tensor] : tensors) {
+    const auto plain = tensor.contiguous();
+    const auto begin = bytes.size();
+    bytes.append(static_cast<const char*>(plain.const_data_ptr()), plain.nbytes());
+    header[name] = {{"dtype", plain.scalar_type() == at::kByte ? "U8" : "F32"},
+                    {"shape", plain.sizes().vec()},
+                    {"data_offsets", {begin, bytes.size()}}};
+  }
+  auto text = header.dump();
+  text.append((8 - text.size() % 8) % 8, ' ');
+  const std::uint64_t length = text.size();
+  std::ofstream file(path, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(&length), sizeof length);
+  file << text << bytes;
+  if (!file) throw std::runtime_error("cannot write " + path);
+}
+
+GenerateRequest to_request(const json& operation) {
+  GenerateRequest request;
+  request.prompt = operation.value("prompt", "");
+  request.negative_prompt = operation.value("negative_prompt", "");
+  request.width = operation.value("width", 0);
+  request.height = operation.value("height", 0);
+  request.num_outputs = operation.value("num_outputs", 1);
+  request.num_inference_steps = operation.value("num_inference_steps", 50);
+  request.guidance_scale = operation.value("guidance_scale", 7.5);
+  request.scheduler = operation.value("scheduler", "DPMSolverMultistep");
+  request.karras = operation.value("karras", false);
+  request.clip_skip = operation.value("clip_skip", 0);
+  request.seed = operation.value("seed", std::int64_t{0});
+  return request;
+}
+
+at::Tensor to_tensor(const Image& image) {
+  return at::from_blob(const_cast<std::uint8_t*>(image.pixels.data()),
+                       {image.height, image.width, 3}, at::kByte)
+      .clone();
+}
+
+struct Probe {
+  const StableDiffusion& pipeline;
+  const Tensors& inputs;
+  Tensors outputs;
+
+  const at::Tensor& input(const json& operation, const char* key) const {
+    return inputs.at(operation.at(key).get<std::string>());
+  }
+
+  void generate(const json& operation, const std::string& out, json& reply) {
+    auto request = to_request(operation);
+    const int cancel_at = operation.value("cancel_at", 0);
+    reply["steps"] = json::array();
+    reply["log"] = json::array();
+    request.on_step = [&](const Step& step) {
+      reply["steps"].push_back({step.image, step.step, step.steps});
+      return step.step != cancel_at;
+    };
+    request.on_log = [&](const std::string& line) { reply["log"].push_back(line); };
+    pipeline.generate(request, [&](int index, Image image) {
+      outputs[out + "." + std::to_string(index)] = to_tensor(image);
+    });
+  }
+
+  void run(const json& operation, json& reply) {
+    const auto op = operation.at("op").get<std::string>();
+    const auto out = operation.value("out", op);
+    if (op == "generate") return generate(operation, out, reply);
+    const c10::InferenceMode inference;
+    const auto& parts = pipeline.parts();
+    const auto request = to_request(operation);
+    if (op == "text") {
+      outputs[out] = encode_prompts(parts, request, operation.value("guided", false));
+    } else if (op == "unet") {
+      TextContext text(input(operation, "context"));
+      outputs[out] = parts.unet.forward(input(operation, "sample"),
+                                        operation.at("timestep").get<double>(), text);
+    } else if (op == "decode") {
+      outputs[out] = parts.vae.decode(input(operation, "latents"));
+    } else if (op == "encode") {
+      const auto gaussian = parts.vae.encode(input(operation, "pixels"));
+      outputs[out + ".mean"] = gaussian.mean;
+      outputs[out + ".logvar"] = gaussian.logvar;
+    } else if (op == "latents") {
+      const auto plan = make_plan(request, parts);
+      TextContext text(encode_prompts(parts, request, plan.guided));
+      outputs[out] = draw_latents(parts, request, plan, 0, text);
+    } else {
+      throw std::runtime_error("unknown operation " + op);
+    }
+  }
+
+  json answer(const json& operation) {
+    json reply = json::object();
+    const auto start = Clock::now();
+    const auto failed = [&](const char* kind, const std::exception& error) {
+      reply["kind"] = kind;
+      reply["error"] = error.what();
+    };
+    try {
+      run(operation, reply);
+    } catch (const InvalidInput& error) {
+      failed("InvalidInput", error);
+    } catch (const Canceled& error) {
+      failed("Canceled", error);
+    } catch (const std::exception& error) {
+      failed("runtime_error", error);
+    }
+    reply["seconds"] = seconds_since(start);
+    return reply;
+  }
+};
+
+json run_all(const json& request) {
+  json reply = {{"warnings", json::array()}, {"operations", json::array()}};
+  EngineOptions options;
+  options.device = request.value("device", "auto");
+  options.dtype = request.value("dtype", "auto");
+  options.threads = request.value("threads", 0);
+  const auto start = Clock::now();
+  std::shared_ptr<const Pipeline> pipeline;
+  std::unique_ptr<Engine> engine;
+  try {
+    engine.reset(dream_engine_create(options));
+    const auto warn = [&](const std::string& line) { reply["warnings"].push_back(line); };
+    pipeline = engine->load(request.at("model").get<std::string>(), warn);
+    reply["shared"] = engine->load(request.at("model").get<std::string>(), warn) == pipeline;
+  } catch (const std::exception& error) {
+    reply["error"] = error.what();
+    return reply;
+  }
+  reply["load_seconds"] = seconds_since(start);
+  reply["info"] = {{"native_size", pipeline->info().native_size},
+                   {"size_multiple", pipeline->info().size_multiple},
+                   {"prediction_type", pipeline->info().prediction_type},
+                   {"device", engine->device()},
+                   {"dtype", engine->dtype()},
+                   {"torch", engine->torch_version()}};
+  const auto inputs = request.contains("inputs") ? read_tensors(request.at("inputs")) : Tensors{};
+  Probe probe{dynamic_cast<const StableDiffusion&>(*pipeline), inputs, {}};
+  for (const auto& operation : request.at("operations")) {
+    reply["operations"].push_back(probe.answer(operation));
+  }
+  write_tensors(request.at("output"), probe.outputs);
+  return reply;
+}
+
+}  // namespace
+
+int main() {
+  try {
+    std::cout << run_all(json::parse(std::cin)) << std::endl;
+    return EXIT_SUCCESS;
+  } catch (const std::exception& error) {
+    std::cerr << "engine_probe: " << error.what() << std::endl;
+    return EXIT_FAILURE;
+  }
+}
