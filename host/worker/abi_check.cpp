@@ -23,8 +23,8 @@ std::string refuse_torch_tier(const AbiNote& note, const HostAbi& host) {
   const std::string ours = "sdk=" + version(host.sdk_major, host.sdk_minor) + " cxx=" + host.cxx +
                            " cxx11abi=" + host.cxx11abi + " torch=" + host.torch;
   const std::string theirs = "sdk=" + note.value("sdk") + " cxx=" + note.value("cxx") +
-                             " cxx11abi=" + note.value("cxx11abi") + " torch=" +
-                             note.value("torch");
+                             " cxx11abi=" + note.value("cxx11abi") +
+                             " torch=" + note.value("torch");
   if (ours == theirs && host.torch != "none") return {};
   return "it is of tier torch, which needs an exact match: built with " + theirs +
          ", this dream is " + ours + ": rebuild the template for this dream, or in tier c";
@@ -46,8 +46,7 @@ std::string abi_refusal(const AbiNote& note, const HostAbi& host) {
   const std::string ours = version(host.sdk_major, host.sdk_minor);
   const std::string pair = "built for SDK " + version(note.sdk_major, note.sdk_minor) +
                            ", this dream speaks SDK " + ours + ": ";
-  if (note.sdk_major < host.sdk_major)
-    return pair + "rebuild the template with SDK " + ours;
+  if (note.sdk_major < host.sdk_major) return pair + "rebuild the template with SDK " + ours;
   if (note.sdk_major > host.sdk_major || note.sdk_minor > host.sdk_minor)
     return pair + "update dream, or rebuild the template with an SDK ≤ " + ours;
   if (note.tier == "torch") return refuse_torch_tier(note, host);

@@ -35,12 +35,18 @@ class Line {
 
 const char* signal_name(int number) {
   switch (number) {
-    case SIGSEGV: return "SIGSEGV (invalid memory access)";
-    case SIGABRT: return "SIGABRT (abort)";
-    case SIGBUS: return "SIGBUS (bad memory mapping)";
-    case SIGFPE: return "SIGFPE (arithmetic error)";
-    case SIGILL: return "SIGILL (illegal instruction)";
-    default: return "a signal";
+    case SIGSEGV:
+      return "SIGSEGV (invalid memory access)";
+    case SIGABRT:
+      return "SIGABRT (abort)";
+    case SIGBUS:
+      return "SIGBUS (bad memory mapping)";
+    case SIGFPE:
+      return "SIGFPE (arithmetic error)";
+    case SIGILL:
+      return "SIGILL (illegal instruction)";
+    default:
+      return "a signal";
   }
 }
 
@@ -86,7 +92,9 @@ CrashContext::CrashContext(const char* text) {
   context[sizeof context - 1] = '\0';
 }
 
-CrashContext::~CrashContext() { context[0] = '\0'; }
+CrashContext::~CrashContext() {
+  context[0] = '\0';
+}
 
 SignalStack::SignalStack() : memory_(std::make_unique<std::array<char, bytes>>()) {
   const stack_t stack{.ss_sp = memory_->data(), .ss_flags = 0, .ss_size = bytes};

@@ -1,5 +1,5 @@
-// The last words of a worker that dies of a signal: one line that names the signal and the template,
-// so that the host's log says more than that a process is gone.
+// The last words of a worker that dies of a signal: one line that names the signal and the
+// template, so that the host's log says more than that a process is gone.
 #pragma once
 
 #include <array>

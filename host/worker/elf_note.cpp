@@ -86,8 +86,8 @@ unsigned parse_number(std::string_view text, std::string_view whole) {
   unsigned number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size())
-    throw NoteError(Reason::corrupt, "its ABI note is corrupt: sdk=" + std::string(whole) +
-                                         " is not MAJOR.MINOR");
+    throw NoteError(Reason::corrupt,
+                    "its ABI note is corrupt: sdk=" + std::string(whole) + " is not MAJOR.MINOR");
   return number;
 }
 
@@ -139,7 +139,8 @@ AbiNote read_abi_note(Bytes file) {
     if (!segment || segment->p_type != PT_NOTE) continue;
     const auto notes = slice(file, segment->p_offset, segment->p_filesz);
     if (!notes) continue;
-    if (const auto text = find_note(*notes, segment->p_align, damaged)) return parse_abi_note(*text);
+    if (const auto text = find_note(*notes, segment->p_align, damaged))
+      return parse_abi_note(*text);
   }
   for (std::uint64_t i = 0; header.e_shoff != 0 && i < header.e_shnum; ++i) {
     const auto section = entry<Elf64_Shdr>(file, header.e_shoff, header.e_shentsize, i);
@@ -163,8 +164,8 @@ bool exports_symbol(Bytes file, std::string_view name) {
   for (std::uint64_t i = 0; header.e_shoff != 0 && i < header.e_shnum; ++i) {
     const auto table = entry<Elf64_Shdr>(file, header.e_shoff, header.e_shentsize, i);
     if (!table || table->sh_type != SHT_DYNSYM) continue;
-    const auto strings = entry<Elf64_Shdr>(file, header.e_shoff, header.e_shentsize,
-                                           table->sh_link);
+    const auto strings =
+        entry<Elf64_Shdr>(file, header.e_shoff, header.e_shentsize, table->sh_link);
     const auto symbols = slice(file, table->sh_offset, table->sh_size);
     if (!strings || !symbols) continue;
     const auto names = slice(file, strings->sh_offset, strings->sh_size);

@@ -79,8 +79,7 @@ LoadedTemplate::LoadedTemplate(HostState& host, const std::filesystem::path& pat
   schema_json_["name"] = name_;
   schema_json_["version"] = entry_.version;
   schema_json_["description"] = entry_.description;
-  schema_json_["sdk"] =
-      std::to_string(entry_.sdk_major) + "." + std::to_string(entry_.sdk_minor);
+  schema_json_["sdk"] = std::to_string(entry_.sdk_major) + "." + std::to_string(entry_.sdk_minor);
   schema_json_["path"] = path.native();
 }
 
@@ -90,8 +89,7 @@ void LoadedTemplate::create() {
   created_ = true;
 }
 
-void LoadedTemplate::run(RunRequest request, const Send& send,
-                         const std::atomic<bool>& canceled) {
+void LoadedTemplate::run(RunRequest request, const Send& send, const std::atomic<bool>& canceled) {
   if (!created_)
     throw SdkError(DREAM_INTERNAL, "template '" + name_ + "' was described, but not set up");
   const Turn turn(*this, canceled);
@@ -108,8 +106,8 @@ void LoadedTemplate::run(RunRequest request, const Send& send,
 }
 
 void LoadedTemplate::healthcheck() const {
-  const bool known = entry_.struct_size >= offsetof(dream_template, healthcheck) +
-                                               sizeof entry_.healthcheck;
+  const bool known =
+      entry_.struct_size >= offsetof(dream_template, healthcheck) + sizeof entry_.healthcheck;
   if (!created_ || !known || entry_.healthcheck == nullptr) return;
   call([&] { return entry_.healthcheck(&host_, self_); });
 }

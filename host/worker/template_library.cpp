@@ -66,8 +66,8 @@ void check_text(const std::filesystem::path& path, const char* text, const char*
 
 void check_struct(const std::filesystem::path& path, const dream_template& entry) {
   if (entry.struct_size < offsetof(dream_template, healthcheck))
-    refuse(path, "its dream_template.struct_size " + std::to_string(entry.struct_size) +
-                     " is too small");
+    refuse(path,
+           "its dream_template.struct_size " + std::to_string(entry.struct_size) + " is too small");
   check_text(path, entry.name, "name");
   check_text(path, entry.version, "version");
   check_text(path, entry.description, "description");

@@ -133,8 +133,7 @@ LoadedTemplate* Worker::find(const std::string& name) {
 }
 
 void Worker::healthcheck(const std::string& name) {
-  nlohmann::json result = {
-      {"type", "healthcheck_result"}, {"template", name}, {"healthy", true}};
+  nlohmann::json result = {{"type", "healthcheck_result"}, {"template", name}, {"healthy", true}};
   const CrashContext context(("health check of template " + name).c_str());
   try {
     const LoadedTemplate* loaded = find(name);
@@ -186,8 +185,9 @@ nlohmann::json Worker::run_prediction(int slot, const nlohmann::json& message) {
     LoadedTemplate* loaded = find(name);
     if (loaded == nullptr) throw std::runtime_error("no template '" + name + "' is loaded");
     host::BlockingChannel& channel = *slots_[static_cast<std::size_t>(slot)];
-    loaded->run({id, name, message.at("input"), message.at("output_dir").get<std::string>()},
-                [&](const nlohmann::json& news) { channel.send(news); }, *canceled);
+    loaded->run(
+        {id, name, message.at("input"), message.at("output_dir").get<std::string>()},
+        [&](const nlohmann::json& news) { channel.send(news); }, *canceled);
   } catch (const SdkError& error) {
     done["status"] = error.code() == DREAM_CANCELED ? "canceled" : "failed";
     if (error.code() != DREAM_CANCELED) done["error"] = error.what();

@@ -1,6 +1,6 @@
-// The worker process: reads the control channel, runs predictions on one thread per slot. What takes
-// long on the control channel (set-up, health checks) has a thread of its own, so that a cancel is
-// never kept waiting.
+// The worker process: reads the control channel, runs predictions on one thread per slot. What
+// takes long on the control channel (set-up, health checks) has a thread of its own, so that a
+// cancel is never kept waiting.
 #pragma once
 
 #include <condition_variable>

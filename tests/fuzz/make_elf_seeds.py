@@ -1,4 +1,4 @@
-"""Writes the seed corpus of fuzz_elf_note: the smallest files that reach each part of the reader."""
+"""Writes the seed corpus of fuzz_elf_note: small files that reach each part of the reader."""
 import struct
 from pathlib import Path
 

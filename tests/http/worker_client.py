@@ -26,7 +26,7 @@ class Channel:
 
     def read(self):
         """The next message; None once the worker has closed."""
-        while len(self.buffer) < 4 or len(self.buffer) < 4 + struct.unpack(">I", self.buffer[:4])[0]:
+        while len(self.buffer) < 4 or len(self.buffer) < self.frame_end():
             try:
                 chunk = self.ours.recv(1 << 16)
             except ConnectionResetError:
@@ -34,9 +34,12 @@ class Channel:
             if not chunk:
                 return None
             self.buffer += chunk
-        end = 4 + struct.unpack(">I", self.buffer[:4])[0]
+        end = self.frame_end()
         message, self.buffer = json.loads(self.buffer[4:end]), self.buffer[end:]
         return message
+
+    def frame_end(self):
+        return 4 + struct.unpack(">I", self.buffer[:4])[0]
 
     def until(self, kind):
         """All messages up to the first of this type; the last is None if the worker is gone."""
@@ -70,7 +73,7 @@ class Worker:
             channel.ours.close()
 
     def init(self, *paths, **options):
-        """Returns the last message: ready or setup_failed. The others are in self.setup_messages."""
+        """Returns the last message, ready or setup_failed; the rest is in self.setup_messages."""
         templates = [{"name": Path(path).stem, "path": str(path)} for path in paths]
         self.control.send({"type": "init", "templates": templates, "weights": "none",
                            "models": "/nonexistent", "device": "cpu", "dtype": "auto",

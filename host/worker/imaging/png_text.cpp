@@ -11,7 +11,7 @@ namespace dream::worker::imaging {
 namespace {
 
 constexpr std::array<std::uint8_t, 8> signature = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-constexpr std::size_t chunk_overhead = 12;                              // length, type, CRC
+constexpr std::size_t chunk_overhead = 12;                                  // length, type, CRC
 constexpr std::size_t header_end = signature.size() + chunk_overhead + 13;  // after IHDR
 constexpr std::size_t max_keyword = 79;
 
@@ -44,13 +44,14 @@ void append_text(std::vector<std::uint8_t>& bytes, const PngText& text) {
   // A zero byte would end the text: readers see U+FFFD instead.
   std::string safe;
   for (const char c : text.text) {
-    if (c == '\0') safe += "\xef\xbf\xbd";
-    else safe += c;
+    if (c == '\0')
+      safe += "\xef\xbf\xbd";
+    else
+      safe += c;
   }
-  using namespace std::string_literals;
-  if (ascii(safe)) return append_chunk(bytes, "tEXt", text.keyword + "\0"s + safe);
-  // Keyword, not compressed, no language, no translated keyword.
-  append_chunk(bytes, "iTXt", text.keyword + "\0\0\0\0\0"s + safe);
+  if (ascii(safe)) return append_chunk(bytes, "tEXt", text.keyword + '\0' + safe);
+  // After the keyword: not compressed, method 0, no language, no translated keyword.
+  append_chunk(bytes, "iTXt", text.keyword + std::string(5, '\0') + safe);
 }
 
 }  // namespace

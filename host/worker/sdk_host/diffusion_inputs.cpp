@@ -41,8 +41,8 @@ InputSpec side(std::string name, std::string description) {
 }
 
 InputSpec scheduler() {
-  InputSpec input = text("scheduler", "The scheduler that steers the denoising steps.",
-                         "DPMSolverMultistep");
+  InputSpec input =
+      text("scheduler", "The scheduler that steers the denoising steps.", "DPMSolverMultistep");
   for (const char* name : engine::scheduler_names) input.choices.emplace_back(name);
   return input;
 }
@@ -77,10 +77,12 @@ std::vector<InputSpec> diffusion_inputs(const DiffusionDefaults& defaults) {
   return {
       text("prompt", "What to draw.", defaults.prompt),
       text("negative_prompt", "What the picture should not show.", ""),
-      side("width", "Width in pixels; the model's own size when empty. "
-                    "Width x height may be at most 786432."),
-      side("height", "Height in pixels; the model's own size when empty. "
-                     "Width x height may be at most 786432."),
+      side("width",
+           "Width in pixels; the model's own size when empty. "
+           "Width x height may be at most 786432."),
+      side("height",
+           "Height in pixels; the model's own size when empty. "
+           "Width x height may be at most 786432."),
       ranged("num_outputs", DREAM_INTEGER, "Number of pictures.", 1, 10, 1),
       ranged("num_inference_steps", DREAM_INTEGER, "Number of denoising steps.", 1, 500, 50),
       ranged("guidance_scale", DREAM_NUMBER,

@@ -1,5 +1,5 @@
-// The inputs that every diffusion template shares. Said once, on the host's side, so that a template
-// built long ago gains the inputs that its host has learned since.
+// The inputs that every diffusion template shares. Said once, on the host's side, so that a
+// template built long ago gains the inputs that its host has learned since.
 #pragma once
 
 #include <filesystem>
@@ -21,8 +21,8 @@ inline constexpr long max_pixels = 786432;
 // In the order users see. Only what this build can do.
 std::vector<InputSpec> diffusion_inputs(const DiffusionDefaults& defaults);
 
-// The trainer's instance_prompt where the weights carry it. Never fails: weights that cannot be read
-// are reported when the engine opens them, not when a schema is asked for. "none": no weights.
+// The trainer's instance_prompt where the weights carry it. Never fails: weights that cannot be
+// read are reported when the engine opens them, not when a schema is asked for. "none": none.
 DiffusionDefaults diffusion_defaults(const std::filesystem::path& weights);
 
 }  // namespace dream::worker

@@ -1,6 +1,8 @@
 #include "host/worker/sdk_host/diffusion_request.hpp"
 
+#include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <limits>
 #include <random>
 
@@ -17,12 +19,12 @@ T value(const RunState& run, std::string_view name, T otherwise) {
   return json.is_null() ? otherwise : json.get<T>();
 }
 
-// An override the template gave, if its dream_overrides reaches that far.
-const dream_str* override_at(const dream_overrides* overrides, std::size_t offset) {
-  if (overrides == nullptr || overrides->struct_size < offset + sizeof(const dream_str*))
-    return nullptr;
-  return *reinterpret_cast<const dream_str* const*>(reinterpret_cast<const char*>(overrides) +
-                                                    offset);
+// The template's overrides as far as its struct reaches, null beyond.
+dream_overrides known_part(const dream_overrides* overrides) {
+  dream_overrides known{};
+  if (overrides == nullptr) return known;
+  std::memcpy(&known, overrides, std::min<std::size_t>(overrides->struct_size, sizeof known));
+  return known;
 }
 
 // 16 bits, as the original templates draw: short enough to be typed again.
@@ -55,10 +57,12 @@ DiffusionJob diffusion_job(const RunState& run, const dream_overrides* overrides
   engine::GenerateRequest& request = job.request;
   request.prompt = value<std::string>(run, "prompt", "");
   request.negative_prompt = value<std::string>(run, "negative_prompt", "");
-  if (const auto* text = override_at(overrides, offsetof(dream_overrides, prompt)))
-    request.prompt = view(*text, "prompt override");
-  if (const auto* text = override_at(overrides, offsetof(dream_overrides, negative_prompt)))
-    request.negative_prompt = view(*text, "negative_prompt override");
+  const dream_overrides given = known_part(overrides);
+  if (given.prompt != nullptr) request.prompt = view(*given.prompt, "prompt override");
+  if (given.negative_prompt != nullptr)
+    request.negative_prompt = view(*given.negative_prompt, "negative_prompt override");
+  if (given.on_latents != nullptr)
+    throw SdkError(DREAM_UNSUPPORTED, "this host's engine does not show its latents (on_latents)");
   request.width = value(run, "width", model.native_size);
   request.height = value(run, "height", model.native_size);
   check_size(request);

@@ -17,7 +17,8 @@ struct DiffusionJob {
   int output_quality = 95;
 };
 
-// Throws SdkError (DREAM_INVALID_INPUT) that names the inputs, e.g. for too many pixels.
+// Throws SdkError: DREAM_INVALID_INPUT that names the inputs, e.g. for too many pixels;
+// DREAM_UNSUPPORTED for an override that this build cannot do.
 DiffusionJob diffusion_job(const RunState& run, const dream_overrides* overrides,
                            const engine::ModelInfo& model);
 

@@ -1,6 +1,8 @@
 // dream.engine.diffusion/1: what every diffusion template shares, from the run's inputs to the
 // picture files: request, progress, cancel, encoding, metrics.
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 
@@ -41,7 +43,9 @@ dream_status* open(dream_setup* setup, dream_diffusion** engine) noexcept {
   });
 }
 
-void close(dream_diffusion* engine) noexcept { delete engine; }
+void close(dream_diffusion* engine) noexcept {
+  delete engine;
+}
 
 void write(const fs::path& path, const std::vector<std::uint8_t>& bytes) {
   std::ofstream file(path, std::ios::binary);
@@ -108,8 +112,15 @@ dream_status* generate(dream_diffusion* engine, dream_run* run,
 }  // namespace
 
 const dream_engine_diffusion_1& engine_diffusion_interface() {
-  static constexpr dream_engine_diffusion_1 table = {sizeof(dream_engine_diffusion_1), 0, open,
-                                                     close, generate};
+  // The size says how far this host goes: to generate(). A template sees the rest as missing.
+  static constexpr dream_engine_diffusion_1 table = [] {
+    dream_engine_diffusion_1 known{};
+    known.struct_size = offsetof(dream_engine_diffusion_1, generate) + sizeof known.generate;
+    known.open = open;
+    known.close = close;
+    known.generate = generate;
+    return known;
+  }();
   return table;
 }
 

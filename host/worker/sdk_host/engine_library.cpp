@@ -12,14 +12,14 @@ engine::Engine* load_engine(const engine::EngineOptions& options) {
   const auto prefix = dll::program_location().parent_path().parent_path();
   const auto path = prefix / "lib" / "dream" / "libdream_engine.so";
   if (!boost::filesystem::exists(path))
-    throw std::runtime_error("this dream was built without the diffusion engine: " +
-                             path.string() + " does not exist");
+    throw std::runtime_error("this dream was built without the diffusion engine: " + path.string() +
+                             " does not exist");
   try {
     // Global, so that the engine's exceptions are known on this side. Leaked, so that it stays.
-    auto* library = new dll::shared_library(path, dll::load_mode::rtld_now |
-                                                      dll::load_mode::rtld_global);
-    const auto& create = library->get<engine::Engine*(const engine::EngineOptions&)>(
-        "dream_engine_create");
+    auto* library =
+        new dll::shared_library(path, dll::load_mode::rtld_now | dll::load_mode::rtld_global);
+    const auto& create =
+        library->get<engine::Engine*(const engine::EngineOptions&)>("dream_engine_create");
     return create(options);
   } catch (const boost::system::system_error& error) {
     throw std::runtime_error("cannot load the diffusion engine: " + std::string(error.what()));

@@ -26,11 +26,17 @@ dream_status* create(const dream_host*, int32_t code, dream_str message) noexcep
   return make_status(code, readable ? std::string_view(message.data, message.size) : "");
 }
 
-int32_t code(const dream_status* status) noexcept { return status_code(status); }
+int32_t code(const dream_status* status) noexcept {
+  return status_code(status);
+}
 
-dream_str message(const dream_status* status) noexcept { return to_str(status_message(status)); }
+dream_str message(const dream_status* status) noexcept {
+  return to_str(status_message(status));
+}
 
-void destroy(dream_status* status) noexcept { free_status(status); }
+void destroy(dream_status* status) noexcept {
+  free_status(status);
+}
 
 }  // namespace
 

@@ -7,10 +7,10 @@
 
 namespace dream::worker {
 
-const dream_schema_1& schema_interface();                       // schema_builder.cpp
-const dream_run_1& run_interface();                             // run_interface.cpp
-const dream_log_1& log_interface();                             // log.cpp
-const dream_metric_1& metric_interface();                       // metric.cpp
-const dream_engine_diffusion_1& engine_diffusion_interface();   // engine_diffusion.cpp
+const dream_schema_1& schema_interface();                      // schema_builder.cpp
+const dream_run_1& run_interface();                            // run_interface.cpp
+const dream_log_1& log_interface();                            // log.cpp
+const dream_metric_1& metric_interface();                      // metric.cpp
+const dream_engine_diffusion_1& engine_diffusion_interface();  // engine_diffusion.cpp
 
 }  // namespace dream::worker

@@ -15,8 +15,10 @@ void log(const dream_host* host, dream_run* run, uint32_t level, dream_str messa
   quietly([&] {
     const std::string_view name = level_names[std::min<std::size_t>(level, DREAM_LOG_ERROR)];
     const std::string_view text = view(message, "log message");
-    if (run != nullptr) run->log(name, text);
-    else state_of(&checked(host, "host")).log(name, text);
+    if (run != nullptr)
+      run->log(name, text);
+    else
+      state_of(&checked(host, "host")).log(name, text);
   });
 }
 

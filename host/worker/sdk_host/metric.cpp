@@ -13,12 +13,11 @@ constexpr std::array<std::string_view, 3> mode_names = {"replace", "increment", 
 dream_status* record(dream_run* run, dream_str name, const dream_value* value,
                      uint32_t mode) noexcept {
   return guarded([&] {
-    if (mode >= mode_names.size())
-      throw invalid("there is no metric mode " + std::to_string(mode));
+    if (mode >= mode_names.size()) throw invalid("there is no metric mode " + std::to_string(mode));
     if (checked(value, "metric value").type == DREAM_SECRET)
       throw invalid("a secret cannot be a metric");
-    checked(run, "run").metric(view(name, "metric name"), to_json(value, "metric value"),
-                               mode_names[mode]);
+    checked(run, "run")
+        .metric(view(name, "metric name"), to_json(value, "metric value"), mode_names[mode]);
   });
 }
 

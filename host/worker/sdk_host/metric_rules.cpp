@@ -10,8 +10,12 @@ namespace {
 constexpr std::size_t max_name_characters = 128;
 constexpr std::size_t max_segments = 4;
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // The UTF-8 character at the start of `text`.
 std::string_view first_character(std::string_view text) {
@@ -37,14 +41,21 @@ void check_segment(std::string_view segment) {
 // The names Cog's messages give to JSON types.
 std::string type_word(const nlohmann::json& value) {
   switch (value.type()) {
-    case nlohmann::json::value_t::boolean: return "bool";
+    case nlohmann::json::value_t::boolean:
+      return "bool";
     case nlohmann::json::value_t::number_integer:
-    case nlohmann::json::value_t::number_unsigned: return "int";
-    case nlohmann::json::value_t::number_float: return "float";
-    case nlohmann::json::value_t::string: return "str";
-    case nlohmann::json::value_t::array: return "list";
-    case nlohmann::json::value_t::object: return "dict";
-    default: return "NoneType";
+    case nlohmann::json::value_t::number_unsigned:
+      return "int";
+    case nlohmann::json::value_t::number_float:
+      return "float";
+    case nlohmann::json::value_t::string:
+      return "str";
+    case nlohmann::json::value_t::array:
+      return "list";
+    case nlohmann::json::value_t::object:
+      return "dict";
+    default:
+      return "NoneType";
   }
 }
 
@@ -53,8 +64,7 @@ std::string type_word(const nlohmann::json& value) {
 void check_metric_name(std::string_view name) {
   if (name.empty()) throw invalid("metric name must not be empty");
   if (name == "predict_time") throw invalid("'predict_time' is reserved by the runtime");
-  if (name.starts_with("cog."))
-    throw invalid("the 'cog.' prefix is reserved for system metrics");
+  if (name.starts_with("cog.")) throw invalid("the 'cog.' prefix is reserved for system metrics");
   if (name.size() > max_name_characters)
     throw invalid("metric name must be 128 characters or fewer (got " +
                   std::to_string(name.size()) + " characters)");
@@ -79,8 +89,9 @@ void MetricTypes::record(const std::string& name, const nlohmann::json& value,
   const std::lock_guard lock(mutex_);
   if (value.is_null()) {
     if (mode != "replace")
-      throw invalid("Unsupported metric value type: NoneType. Expected bool, int, float, str, "
-                    "list, or dict.");
+      throw invalid(
+          "Unsupported metric value type: NoneType. Expected bool, int, float, str, "
+          "list, or dict.");
     types_.erase(name);
     return;
   }

@@ -54,6 +54,8 @@ fs::path take_file(const fs::path& file, const fs::path& folder, const std::stri
   }
 }
 
-std::string media_type(std::string_view name) { return std::string(host::media_type_of(name)); }
+std::string media_type(std::string_view name) {
+  return std::string(host::media_type_of(name));
+}
 
 }  // namespace dream::worker

@@ -14,7 +14,8 @@ namespace {
 constexpr std::chrono::milliseconds progress_interval{50};
 
 // The value as `input` declares it: a union takes the first of its types that fits.
-const dream_value* bind_value(ValueArena& arena, const InputSpec& input, const nlohmann::json& json) {
+const dream_value* bind_value(ValueArena& arena, const InputSpec& input,
+                              const nlohmann::json& json) {
   const auto refuse = [&](const nlohmann::json& value, const std::string& wanted) {
     // A secret's text stays out of every message.
     const std::string shown = input.type == DREAM_SECRET ? "the value" : short_text(value);
@@ -69,8 +70,10 @@ void RunState::bind_inputs() {
   for (const InputSpec& input : schema_.inputs()) {
     const auto given = request_.input.find(input.name);
     nlohmann::json value;
-    if (given != request_.input.end()) value = *given;
-    else if (input.default_value) value = *input.default_value;
+    if (given != request_.input.end())
+      value = *given;
+    else if (input.default_value)
+      value = *input.default_value;
     if (value.is_null() && !input.nullable && input.type != DREAM_JSON)
       throw invalid("input '" + input.name + "' is missing");
     const bool absent = value.is_null() && input.nullable;

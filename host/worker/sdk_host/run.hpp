@@ -24,8 +24,8 @@ namespace dream::worker {
 struct RunRequest {
   std::string id;
   std::string template_name;
-  nlohmann::json input;               // validated, defaults filled in
-  std::filesystem::path output_dir;   // made when it is missing
+  nlohmann::json input;              // validated, defaults filled in
+  std::filesystem::path output_dir;  // made when it is missing
 };
 
 // Lets through what a person can follow: the first and the last step, each new label, and between

@@ -37,10 +37,14 @@ nlohmann::json input_json(const InputSpec& input) {
 
 std::string kind_name(dream_output_kind kind) {
   switch (kind) {
-    case DREAM_SINGLE: return "single";
-    case DREAM_OUTPUT_LIST: return "list";
-    case DREAM_ITERATOR: return "iterator";
-    case DREAM_CONCATENATE: return "concatenate";
+    case DREAM_SINGLE:
+      return "single";
+    case DREAM_OUTPUT_LIST:
+      return "list";
+    case DREAM_ITERATOR:
+      return "iterator";
+    case DREAM_CONCATENATE:
+      return "concatenate";
   }
   return "single";
 }
@@ -49,8 +53,7 @@ std::string kind_name(dream_output_kind kind) {
 
 void TemplateSchema::add(InputSpec input) {
   lint(input);
-  if (find(input.name) != nullptr)
-    throw invalid("input '" + input.name + "' is declared twice");
+  if (find(input.name) != nullptr) throw invalid("input '" + input.name + "' is declared twice");
   if (inputs_.size() >= max_inputs)
     throw invalid("input '" + input.name + "' is one too many: a template may have " +
                   std::to_string(max_inputs));
@@ -60,8 +63,7 @@ void TemplateSchema::add(InputSpec input) {
 void TemplateSchema::set_output(std::uint32_t type, std::uint32_t kind) {
   if (type == DREAM_NULL || type == DREAM_SECRET || type >= DREAM_LIST)
     throw invalid("an output cannot be of type " + type_name(type));
-  if (kind > DREAM_CONCATENATE)
-    throw invalid("there is no output kind " + std::to_string(kind));
+  if (kind > DREAM_CONCATENATE) throw invalid("there is no output kind " + std::to_string(kind));
   if (kind == DREAM_CONCATENATE && type != DREAM_STRING)
     throw invalid("a concatenate output must be of type string, not " + type_name(type));
   output_type_ = static_cast<dream_type>(type);

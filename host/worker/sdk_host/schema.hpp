@@ -25,9 +25,9 @@ struct InputSpec {
   std::optional<double> le;
   std::optional<std::uint64_t> min_length;  // characters
   std::optional<std::uint64_t> max_length;
-  std::string regex;                   // RE2, searched; empty: none
+  std::string regex;  // RE2, searched; empty: none
   std::vector<nlohmann::json> choices;
-  std::vector<dream_type> any_of;      // empty, or the types of a union; `type` is the first
+  std::vector<dream_type> any_of;  // empty, or the types of a union; `type` is the first
 
   bool required() const { return !default_value && !nullable; }
 };

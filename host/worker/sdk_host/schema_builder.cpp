@@ -35,9 +35,8 @@ void add_choices(const dream_input& input, InputSpec& spec) {
 }
 
 dream_status* add_input(dream_schema* schema, const dream_input* input) noexcept {
-  return guarded([&] {
-    checked(schema, "schema").schema.add(read_input(checked(input, "input")));
-  });
+  return guarded(
+      [&] { checked(schema, "schema").schema.add(read_input(checked(input, "input"))); });
 }
 
 dream_status* add_diffusion_inputs(dream_schema* schema) noexcept {
@@ -59,8 +58,7 @@ dream_status* set_max_concurrency(dream_schema* schema, std::uint32_t runs) noex
 
 InputSpec read_input(const dream_input& input) {
   if (input.struct_size < sizeof(dream_input))
-    throw invalid("dream_input.struct_size " + std::to_string(input.struct_size) +
-                  " is too small");
+    throw invalid("dream_input.struct_size " + std::to_string(input.struct_size) + " is too small");
   InputSpec spec;
   spec.name = view(input.name, "name of an input");
   const std::string what = "input '" + spec.name + "'";
@@ -88,8 +86,8 @@ InputSpec read_input(const dream_input& input) {
 }
 
 const dream_schema_1& schema_interface() {
-  static constexpr dream_schema_1 table = {
-      sizeof(dream_schema_1), 0, add_input, add_diffusion_inputs, set_output, set_max_concurrency};
+  static constexpr dream_schema_1 table = {sizeof(dream_schema_1), 0,          add_input,
+                                           add_diffusion_inputs,   set_output, set_max_concurrency};
   return table;
 }
 

@@ -1,5 +1,5 @@
-// The exception form of dream_status: thrown inside the worker, turned into a status object at the C
-// line (status.hpp), and thrown again when a template hands a status back.
+// The exception form of dream_status: thrown inside the worker, turned into a status object at the
+// C line (status.hpp), and thrown again when a template hands a status back.
 #pragma once
 
 #include <dream/abi/types.h>
@@ -20,6 +20,8 @@ class SdkError : public std::runtime_error {
 };
 
 // Wrong value from a template or its caller.
-inline SdkError invalid(const std::string& message) { return {DREAM_INVALID_INPUT, message}; }
+inline SdkError invalid(const std::string& message) {
+  return {DREAM_INVALID_INPUT, message};
+}
 
 }  // namespace dream::worker

@@ -28,9 +28,13 @@ dream_status* make_status(int code, std::string_view message) noexcept {
   }
 }
 
-int status_code(const dream_status* status) noexcept { return status->code; }
+int status_code(const dream_status* status) noexcept {
+  return status->code;
+}
 
-std::string_view status_message(const dream_status* status) noexcept { return status->message; }
+std::string_view status_message(const dream_status* status) noexcept {
+  return status->message;
+}
 
 void free_status(dream_status* status) noexcept {
   if (status != &out_of_memory()) delete status;

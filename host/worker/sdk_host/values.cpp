@@ -63,16 +63,26 @@ nlohmann::json to_json(const dream_value* value, std::string_view what, int dept
 
 std::string type_name(std::uint32_t type) {
   switch (type) {
-    case DREAM_NULL: return "null";
-    case DREAM_STRING: return "string";
-    case DREAM_INTEGER: return "integer";
-    case DREAM_NUMBER: return "number";
-    case DREAM_BOOLEAN: return "boolean";
-    case DREAM_FILE: return "file";
-    case DREAM_SECRET: return "secret";
-    case DREAM_JSON: return "json";
-    case DREAM_LIST: return "list";
-    default: return "unknown type " + std::to_string(type);
+    case DREAM_NULL:
+      return "null";
+    case DREAM_STRING:
+      return "string";
+    case DREAM_INTEGER:
+      return "integer";
+    case DREAM_NUMBER:
+      return "number";
+    case DREAM_BOOLEAN:
+      return "boolean";
+    case DREAM_FILE:
+      return "file";
+    case DREAM_SECRET:
+      return "secret";
+    case DREAM_JSON:
+      return "json";
+    case DREAM_LIST:
+      return "list";
+    default:
+      return "unknown type " + std::to_string(type);
   }
 }
 
@@ -95,10 +105,12 @@ std::string short_text(const nlohmann::json& json) {
 
 bool is_of_type(const nlohmann::json& json, dream_type type) {
   switch (type) {
-    case DREAM_NULL: return json.is_null();
+    case DREAM_NULL:
+      return json.is_null();
     case DREAM_STRING:
     case DREAM_FILE:
-    case DREAM_SECRET: return json.is_string();
+    case DREAM_SECRET:
+      return json.is_string();
     case DREAM_INTEGER: {
       if (json.is_number_unsigned()) return json.get<std::uint64_t>() <= INT64_MAX;
       if (json.is_number_integer()) return true;
@@ -106,10 +118,14 @@ bool is_of_type(const nlohmann::json& json, dream_type type) {
       const double number = json.get<double>();
       return std::trunc(number) == number && std::abs(number) < 9.2e18;
     }
-    case DREAM_NUMBER: return json.is_number();
-    case DREAM_BOOLEAN: return json.is_boolean();
-    case DREAM_JSON: return !json.is_discarded();
-    case DREAM_LIST: return json.is_array();
+    case DREAM_NUMBER:
+      return json.is_number();
+    case DREAM_BOOLEAN:
+      return json.is_boolean();
+    case DREAM_JSON:
+      return !json.is_discarded();
+    case DREAM_LIST:
+      return json.is_array();
   }
   return false;
 }

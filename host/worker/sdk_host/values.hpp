@@ -18,7 +18,9 @@ std::string type_name(std::uint32_t type);
 
 // The text of a dream_str; `what` names it in the SdkError for a null pointer with a size.
 std::string_view view(dream_str text, std::string_view what);
-inline dream_str to_str(std::string_view text) { return {text.data(), text.size()}; }
+inline dream_str to_str(std::string_view text) {
+  return {text.data(), text.size()};
+}
 
 // A template's value as JSON; DREAM_JSON text is parsed. `what` names the value in the SdkError.
 nlohmann::json to_json(const dream_value* value, std::string_view what);

@@ -59,7 +59,7 @@ TEST(DiffusionInputs, keep_the_lint_and_the_defaults) {
 TEST(DiffusionInputs, take_the_prompt_of_the_weights) {
   const TemporaryFolder folder;
   std::ofstream(folder.path() / "model_index.json")
-      << R"({"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"]})";
+      << R"({"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet"]})";
   EXPECT_EQ(diffusion_defaults(folder.path()).prompt, "photo of cjw person");
   std::ofstream(folder.path() / "args.json") << R"({"instance_prompt": "a fox"})";
   EXPECT_EQ(diffusion_defaults(folder.path()).prompt, "a fox");
@@ -72,8 +72,8 @@ TEST(DiffusionInputs, take_the_prompt_of_the_weights) {
 class DiffusionRequest : public testing::Test {
  protected:
   DiffusionJob job(const nlohmann::json& input, const dream_overrides* overrides = nullptr) {
-    const RunState run(schema_, {"id", "vanilla", input, folder_.path()},
-                       [](const nlohmann::json&) {}, canceled_);
+    const RunState run(
+        schema_, {"id", "vanilla", input, folder_.path()}, [](const nlohmann::json&) {}, canceled_);
     return diffusion_job(run, overrides, model_);
   }
   std::string error(const nlohmann::json& input) {
@@ -113,10 +113,16 @@ TEST_F(DiffusionRequest, draws_different_seeds) {
 }
 
 TEST_F(DiffusionRequest, takes_what_the_user_says) {
-  const DiffusionJob made = job({{"prompt", "a fox"}, {"width", 768}, {"height", 1024},
-                                 {"seed", 7}, {"karras", true}, {"clip_skip", 2},
-                                 {"scheduler", "DDIM"}, {"guidance_scale", 3},
-                                 {"output_format", "webp"}, {"output_quality", 80}});
+  const DiffusionJob made = job({{"prompt", "a fox"},
+                                 {"width", 768},
+                                 {"height", 1024},
+                                 {"seed", 7},
+                                 {"karras", true},
+                                 {"clip_skip", 2},
+                                 {"scheduler", "DDIM"},
+                                 {"guidance_scale", 3},
+                                 {"output_format", "webp"},
+                                 {"output_quality", 80}});
   EXPECT_EQ(made.request.width, 768);
   EXPECT_EQ(made.request.height, 1024);
   EXPECT_EQ(made.request.seed, 7);
@@ -140,13 +146,31 @@ TEST_F(DiffusionRequest, refuses_too_many_pixels_and_impossible_seeds) {
 
 TEST_F(DiffusionRequest, overrides_reach_as_far_as_their_struct) {
   const dream_str prompt = to_str("mine");
-  dream_overrides overrides{sizeof overrides, 0, &prompt, &prompt};
+  dream_overrides overrides{};
+  overrides.struct_size = sizeof overrides;
+  overrides.prompt = &prompt;
+  overrides.negative_prompt = &prompt;
   EXPECT_EQ(job({{"prompt", "theirs"}}, &overrides).request.prompt, "mine");
   EXPECT_EQ(job({{"prompt", "theirs"}}, &overrides).request.negative_prompt, "mine");
   overrides.struct_size = offsetof(dream_overrides, negative_prompt);
   EXPECT_EQ(job({{"negative_prompt", "theirs"}}, &overrides).request.negative_prompt, "theirs");
-  overrides = {sizeof overrides, 0, nullptr, nullptr};
+  overrides = {};
+  overrides.struct_size = sizeof overrides;
   EXPECT_EQ(job({{"prompt", "theirs"}}, &overrides).request.prompt, "theirs");
+}
+
+TEST_F(DiffusionRequest, an_override_this_engine_cannot_do_is_refused) {
+  dream_overrides overrides{};
+  overrides.struct_size = sizeof overrides;
+  overrides.on_latents = [](void*, uint64_t, uint64_t, dream_dl_tensor*) -> dream_status* {
+    return nullptr;
+  };
+  try {
+    job(nlohmann::json::object(), &overrides);
+    FAIL();
+  } catch (const SdkError& error) {
+    EXPECT_EQ(error.code(), DREAM_UNSUPPORTED);
+  }
 }
 
 }  // namespace

@@ -136,7 +136,9 @@ TEST(ElfNote, tells_apart_why_a_file_is_refused) {
   using Reason = NoteError::Reason;
   EXPECT_EQ(reason(""), Reason::not_elf);
   EXPECT_EQ(reason("#!/bin/sh\n"), Reason::not_elf);
-  EXPECT_EQ(reason("\x7f" "ELF"), Reason::truncated);
+  EXPECT_EQ(reason("\x7f"
+                   "ELF"),
+            Reason::truncated);
   EXPECT_EQ(reason(with_segment(note("x", std::string_view("GNU\0", 4), 3))), Reason::no_note);
   EXPECT_EQ(reason(with_segment("")), Reason::no_note);
   EXPECT_EQ(reason(with_segment(note("hello"))), Reason::corrupt);
@@ -185,9 +187,9 @@ TEST(ElfNote, sees_what_is_exported) {
   EXPECT_TRUE(exports_symbol(bytes, "dream_template_entry"));
   EXPECT_FALSE(exports_symbol(bytes, "dream_template"));
   EXPECT_FALSE(exports_symbol(bytes, "dream_template_entry2"));
-  EXPECT_FALSE(exports_symbol(
-      exact(with_sections(note(good_text), "dream_template_entry", SHN_UNDEF)),
-      "dream_template_entry"));
+  EXPECT_FALSE(
+      exports_symbol(exact(with_sections(note(good_text), "dream_template_entry", SHN_UNDEF)),
+                     "dream_template_entry"));
 }
 
 TEST(ElfNote, parses_pairs_strictly) {

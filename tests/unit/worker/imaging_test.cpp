@@ -79,7 +79,8 @@ TEST(Encode, refuses_what_does_not_fit) {
 
 TEST(PngText, adds_readable_chunks) {
   const auto plain = encode(picture(8, 8), "png", 90);
-  const auto file = add_png_text(plain, {{"parameters", "a fox"}, {"dream", "ein Fuchs, schön 🦊"}});
+  const auto file =
+      add_png_text(plain, {{"parameters", "a fox"}, {"dream", "ein Fuchs, schön 🦊"}});
   const auto texts = texts_of(file);
   EXPECT_EQ(texts.at("t:parameters"), "a fox");
   EXPECT_EQ(texts.at("i:dream"), "ein Fuchs, schön 🦊");
@@ -90,7 +91,9 @@ TEST(PngText, adds_readable_chunks) {
 TEST(PngText, a_zero_byte_does_not_end_the_text) {
   const auto plain = encode(picture(8, 8), "png", 90);
   const auto file = add_png_text(plain, {{"k", std::string("a\0b", 3)}});
-  EXPECT_EQ(texts_of(file).at("i:k"), "a\xef\xbf\xbd" "b");
+  EXPECT_EQ(texts_of(file).at("i:k"),
+            "a\xef\xbf\xbd"
+            "b");
 }
 
 TEST(PngText, refuses_other_files_and_bad_keywords) {

@@ -79,8 +79,8 @@ TEST_F(RunTest, binds_inputs_by_their_declaration) {
   schema_.add(list);
   schema_.add(maybe);
   schema_.add(spec("json", DREAM_JSON));
-  const auto run = start({{"both", "x"}, {"list", {1, 2.0}}, {"json", {{"a", nullptr}}},
-                          {"undeclared", 1}});
+  const auto run =
+      start({{"both", "x"}, {"list", {1, 2.0}}, {"json", {{"a", nullptr}}}, {"undeclared", 1}});
   EXPECT_EQ(run->input("both")->type, static_cast<std::uint32_t>(DREAM_STRING));
   ASSERT_EQ(run->input("list")->as.items.size, 2U);
   EXPECT_EQ(run->input("list")->as.items.data[1]->as.integer, 2);
@@ -189,15 +189,16 @@ TEST_F(RunTest, a_checkpoint_says_when_it_is_canceled) {
 TEST_F(RunTest, metrics_and_logs_are_sent_as_they_are) {
   const auto run = start();
   run->metric("a.b", 2, "increment");
-  EXPECT_EQ(sent_.back(), (nlohmann::json{
-      {"type", "metric"}, {"name", "a.b"}, {"value", 2}, {"mode", "increment"}}));
+  EXPECT_EQ(
+      sent_.back(),
+      (nlohmann::json{{"type", "metric"}, {"name", "a.b"}, {"value", 2}, {"mode", "increment"}}));
   const dream_value value = integer(1);
   EXPECT_EQ(taken(metric_interface().record(run.get(), to_str("1"), &value, 0)),
             "metric name segment '1' must start with a letter");
   EXPECT_NE(taken(metric_interface().record(run.get(), to_str("a"), &value, 9)), "");
   log_interface().log(nullptr, run.get(), DREAM_LOG_WARNING, to_str("careful"));
-  EXPECT_EQ(sent_.back(), (nlohmann::json{
-      {"type", "log"}, {"level", "warning"}, {"message", "careful"}}));
+  EXPECT_EQ(sent_.back(),
+            (nlohmann::json{{"type", "log"}, {"level", "warning"}, {"message", "careful"}}));
   log_interface().log(nullptr, nullptr, 77, to_str("nobody listens"));
 }
 
