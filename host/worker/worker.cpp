@@ -191,6 +191,7 @@ nlohmann::json Worker::run_prediction(int slot, const nlohmann::json& message) {
   } catch (const SdkError& error) {
     done["status"] = error.code() == DREAM_CANCELED ? "canceled" : "failed";
     if (error.code() != DREAM_CANCELED) done["error"] = error.what();
+    if (error.code() == DREAM_INVALID_INPUT) done["bad_input"] = true;
   } catch (const std::exception& error) {
     done["status"] = "failed";
     done["error"] = error.what();

@@ -62,7 +62,7 @@ def test_values_reach_the_template_and_come_back(worker, tmp_path):
 def test_a_wrong_input_fails_by_name(worker, tmp_path):
     started(worker, "echo")
     assert worker.run("echo", tmp_path)[-1] == {
-        "type": "done", "status": "failed", "error": "input 'text' is missing"}
+        "type": "done", "status": "failed", "error": "input 'text' is missing", "bad_input": True}
     done = worker.run("echo", tmp_path, text="x", numbers=["a"])[-1]
     assert done["status"] == "failed" and "input 'numbers': \"a\" is not of type" in done["error"]
     done = worker.run("echo", tmp_path, text="x", secret=12345)[-1]
@@ -162,7 +162,7 @@ def test_a_crash_ends_the_worker_with_one_line(worker, tmp_path, name, words):
 def test_a_foreign_exception_fails_the_prediction_alone(worker, tmp_path):
     started(worker, "throws_int_in_run", "echo")
     done = worker.run("throws_int_in_run", tmp_path)[-1]
-    assert done["status"] == "failed" and "int" in done["error"]
+    assert done["status"] == "failed" and "int" in done["error"] and "bad_input" not in done
     assert worker.run("echo", tmp_path, text="x")[-1]["status"] == "succeeded"
 
 

@@ -1,0 +1,165 @@
+"""vanilla in dream-worker with emoji-sd: from a predict message to picture files."""
+import json
+import struct
+import time
+import zlib
+from pathlib import Path
+
+import pytest
+from worker_client import BUILD, ROOT, TEMPLATES, TEST_TEMPLATES, Worker, of_type
+
+VANILLA = TEMPLATES / "vanilla.so"
+EMOJI_SD = ROOT / "weights/emoji-sd/model"
+STEPS = 3
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    with Worker() as worker:
+        ready = worker.init(VANILLA, weights=str(EMOJI_SD))
+        assert ready["type"] == "ready", ready
+        yield worker, ready["templates"][0]
+
+
+@pytest.fixture
+def worker(loaded):
+    return loaded[0]
+
+
+def draw(worker, out, **inputs):
+    messages = worker.run("vanilla", out, **({"num_inference_steps": STEPS} | inputs))
+    assert messages[-1] == {"type": "done", "status": "succeeded"}, messages[-1]
+    return messages
+
+
+def png_texts(data):
+    texts, at = {}, 8
+    while at < len(data):
+        size, kind = struct.unpack(">I4s", data[at:at + 8])
+        body = data[at + 8:at + 8 + size]
+        assert zlib.crc32(kind + body) == struct.unpack(">I", data[at + 8 + size:at + 12 + size])[0]
+        if kind == b"tEXt":
+            key, text = body.split(b"\0", 1)
+            texts[key.decode()] = text.decode()
+        if kind == b"iTXt":
+            key, text = body.split(b"\0", 1)
+            texts[key.decode()] = text[4:].decode()
+        at += size + 12
+    return texts
+
+
+def mapped(worker):
+    return Path(f"/proc/{worker.process.pid}/maps").read_text()
+
+
+def test_the_schema_says_what_this_build_can_do(loaded):
+    schema = loaded[1]
+    assert schema["name"] == "vanilla" and schema["output"] == {"type": "file", "kind": "iterator"}
+    inputs = {entry["name"]: entry for entry in schema["inputs"]}
+    assert list(inputs) == [
+        "prompt", "negative_prompt", "width", "height", "num_outputs", "num_inference_steps",
+        "guidance_scale", "scheduler", "seed", "clip_skip", "karras", "output_format",
+        "output_quality"]
+    assert inputs["prompt"]["default"] == "a fox"  # args.json of the weights
+    assert inputs["scheduler"]["choices"] == ["DDIM", "DPMSolverMultistep", "PNDM"]
+
+
+def test_a_picture_with_progress_metrics_and_its_settings(worker, tmp_path):
+    messages = draw(worker, tmp_path, prompt="ein Fuchs, schön", seed=7)
+    [output] = of_type(messages, "output")
+    assert output["name"] == "seed-7.png" and output["media_type"] == "image/png"
+    texts = png_texts(Path(output["path"]).read_bytes())
+    assert texts["parameters"].startswith(
+        f"ein Fuchs, schön\nSteps: {STEPS}, Sampler: DPM++ 2M, CFG scale: 7.5, Seed: 7, Size: 128x128")
+    settings = json.loads(texts["dream"])
+    assert settings["prompt"] == "ein Fuchs, schön" and settings["seed"] == 7
+    assert [(m["step"], m["steps"]) for m in of_type(messages, "progress")][-1] == (STEPS, STEPS)
+    metrics = {m["name"]: m["value"] for m in of_type(messages, "metric")}
+    assert metrics["image_count"] == 1 and metrics["steps"] == STEPS
+    assert metrics["it_per_s"] == pytest.approx(STEPS / metrics["model_time_s"])
+    assert [path.name for path in tmp_path.iterdir()] == ["seed-7.png"]  # nothing else is left
+
+
+def test_a_picture_is_the_same_alone_and_among_others(worker, tmp_path):
+    alone = of_type(draw(worker, tmp_path / "a", prompt="a cat", seed=42), "output")
+    messages = draw(worker, tmp_path / "b", prompt="a cat", seed=40, num_outputs=4)
+    four = of_type(messages, "output")
+    assert [m["name"] for m in four] == [f"seed-{n}.png" for n in (40, 41, 42, 43)]
+    assert Path(alone[0]["path"]).read_bytes() == Path(four[2]["path"]).read_bytes()
+    assert len({Path(m["path"]).read_bytes() for m in four}) == 4
+    labels = [m["label"] for m in of_type(messages, "progress")]
+    assert labels[0] == "picture 1/4" and labels[-1] == "picture 4/4"
+    kinds = [m["type"] for m in messages]  # each picture comes as soon as it is drawn
+    assert kinds.index("output") < len(kinds) - 1 - kinds[::-1].index("progress")
+
+
+@pytest.mark.parametrize("name, media_type, start", [
+    ("jpg", "image/jpeg", b"\xff\xd8\xff"), ("webp", "image/webp", b"RIFF")])
+def test_other_formats(worker, tmp_path, name, media_type, start):
+    [output] = of_type(draw(worker, tmp_path, seed=1, output_format=name), "output")
+    assert output["name"] == f"seed-1.{name}" and output["media_type"] == media_type
+    assert Path(output["path"]).read_bytes().startswith(start)
+
+
+def test_an_absent_seed_is_drawn_and_logged(worker, tmp_path):
+    messages = draw(worker, tmp_path, prompt="a cat")
+    [log] = of_type(messages, "log")
+    seed = int(log["message"].removeprefix("Using seed: "))
+    assert 0 <= seed <= 0xFFFF
+    assert of_type(messages, "output")[0]["name"] == f"seed-{seed}.png"
+
+
+def test_too_many_pixels_are_refused_by_name(worker, tmp_path):
+    done = worker.run("vanilla", tmp_path, width=1024, height=1024)[-1]
+    assert done["status"] == "failed" and done["bad_input"]
+    assert "width 1024 x height 1024" in done["error"] and "786432" in done["error"]
+
+
+def test_cancel_stops_at_the_next_step(worker, tmp_path):
+    worker.predict("vanilla", tmp_path, id="long", num_inference_steps=500)
+    worker.slots[0].until("progress")
+    begin = time.monotonic()
+    worker.control.send({"type": "cancel", "slot": 0, "id": "long"})
+    assert worker.slots[0].until("done")[-1] == {"type": "done", "status": "canceled"}
+    assert time.monotonic() - begin < 3
+    worker.control.until("idle")
+    draw(worker, tmp_path, seed=3)
+
+
+def test_engine_info(worker):
+    worker.control.send({"type": "engine_info"})
+    info = worker.control.until("engine_info")[-1]
+    assert info["device"] == "cpu" and info["dtype"] == "fp32" and info["torch"].startswith("2.")
+
+
+def test_a_template_without_weights(tmp_path):
+    with Worker() as worker:
+        assert worker.init(VANILLA, weights="none")["type"] == "ready"
+        done = worker.run("vanilla", tmp_path, prompt="x")[-1]
+        assert done == {"type": "done", "status": "failed",
+                        "error": "This is a template, not a real model - add weights"}
+        assert "libdream_engine" not in mapped(worker)
+
+
+def test_describing_needs_no_engine(tmp_path):
+    with Worker() as worker:
+        ready = worker.init(VANILLA, weights=str(EMOJI_SD), setup=False)
+        assert ready["templates"][0]["inputs"][0]["default"] == "a fox"
+        assert "libdream_engine" not in mapped(worker)
+
+
+def test_a_template_that_needs_no_engine_starts_without_it(tmp_path):
+    with Worker() as worker:
+        assert worker.init(TEST_TEMPLATES / "echo.so", weights=str(EMOJI_SD))["type"] == "ready"
+        assert "libdream_engine" not in mapped(worker)
+
+
+def test_weights_that_are_none_fail_the_set_up_by_name(tmp_path):
+    with Worker() as worker:
+        failed = worker.init(VANILLA, weights=str(tmp_path))
+        assert failed["type"] == "setup_failed" and failed["template"] == "vanilla"
+        assert "model_index.json" in failed["error"] and str(tmp_path) in failed["error"]
+
+
+def test_the_engine_lies_where_the_worker_looks():
+    assert (BUILD / "lib/dream/libdream_engine.so").exists()
