@@ -31,7 +31,6 @@ int run(int argc, char** argv) {
   CLI::App app("Stable Diffusion templates as native plugins, served over the Cog HTTP API.",
                "dream");
   app.footer("Example:\n  dream predict vanilla -i prompt=\"a fox on a blue background\" -o out");
-  app.require_subcommand(1);
   app.fallthrough();  // global flags may stand after the command too
   GlobalFlags flags;
   Command command;
@@ -45,6 +44,11 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : exit_usage;
+  }
+  if (!command) {  // no command, or one that needs another after it
+    const auto given = app.get_subcommands();
+    fmt::print(stderr, "{}", given.empty() ? app.help() : given.front()->help());
+    return exit_usage;
   }
   const bool serving = app.got_subcommand("serve");
   set_up_logging(flags.log_format == "json" ? LogFormat::json : LogFormat::text,

@@ -110,7 +110,7 @@ int report_end(const Snapshot& end, const nlohmann::json& written, const std::st
   }
   if (end.status == Status::failed || !write_error.empty()) {
     fmt::print(stderr, "dream: {}\n", end.error.empty() ? write_error : end.error);
-    return exit_failed;
+    return end.bad_input ? exit_usage : exit_failed;
   }
   return 0;
 }

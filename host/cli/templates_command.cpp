@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "host/cli/commands.hpp"
@@ -27,20 +28,18 @@ std::string input_names(const nlohmann::json& schema, bool required) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-void print_description(const Description& description) {
+void print_description(const Description& description, std::size_t name_width) {
   const auto& schema = description.schema;
   if (schema.is_null()) {
-    fmt::print("{}\n    refused: {}\n    {}\n", description.file.name, description.refusal,
-               description.file.path.string());
+    fmt::print("{:{}}  refused: {}\n", description.file.name, name_width, description.refusal);
     return;
   }
-  fmt::print("{}\n", schema.value("name", description.file.name));
-  const auto about = schema.value("description", "");
-  if (!about.empty()) fmt::print("    {}\n", about);
+  fmt::print("{:{}}  {}\n", schema.value("name", description.file.name), name_width,
+             schema.value("description", ""));
   const auto required = input_names(schema, true);
-  if (!required.empty()) fmt::print("    needs: {}\n", required);
+  if (!required.empty()) fmt::print("{:{}}  needs {}\n", "", name_width, required);
   const auto optional = input_names(schema, false);
-  if (!optional.empty()) fmt::print("    takes: {}\n", optional);
+  if (!optional.empty()) fmt::print("{:{}}  takes {}\n", "", name_width, optional);
 }
 
 // Refused templates are listed with their refusal and do not fail the listing.
@@ -58,7 +57,10 @@ int list_templates(const TemplatesFlags& flags) {
     }
     fmt::print("{}\n", list.dump(2));
   } else {
-    for (const auto& description : descriptions) print_description(description);
+    std::size_t width = 0;
+    for (const auto& description : descriptions)
+      width = std::max(width, description.file.name.size());
+    for (const auto& description : descriptions) print_description(description, width);
     if (descriptions.empty()) fmt::print(stderr, "no templates are installed\n");
   }
   return 0;

@@ -40,24 +40,28 @@ nlohmann::json engine_info() {
 }
 
 int print_version(const VersionFlags& flags) {
-  nlohmann::ordered_json version = {
-      {"version", DREAM_VERSION},
-      {"revision", git_revision},
-      {"sdk", fmt::format("{}.{}", DREAM_SDK_MAJOR, DREAM_SDK_MINOR)}};
+  const std::string sdk = fmt::format("{}.{}", DREAM_SDK_MAJOR, DREAM_SDK_MINOR);
   const nlohmann::json engine = engine_info();
-  version["engine"] = engine;
+  const bool there = !engine.contains("error");
+  const auto libtorch = there ? engine.value("torch", "unknown") : "none";
   if (flags.json) {
+    nlohmann::ordered_json version = {
+        {"version", DREAM_VERSION}, {"revision", git_revision}, {"sdk", sdk},
+        {"libtorch", libtorch},     {"devices", nullptr},       {"dtype", nullptr}};
+    version["devices"] = nlohmann::json::array();
+    if (there) version["devices"].push_back(engine.value("device", "unknown"));
+    if (there) version["dtype"] = engine.value("dtype", "unknown");
+    if (!there) version["engine_error"] = engine["error"];
     fmt::print("{}\n", version.dump(2));
     return 0;
   }
-  fmt::print("dream {} (revision {})\nSDK ABI {}\n", DREAM_VERSION, git_revision,
-             version["sdk"].get<std::string>());
-  if (engine.contains("error")) {
-    fmt::print("libtorch: none ({})\n", engine["error"].get<std::string>());
-  } else {
-    fmt::print("libtorch {}\ndevice {}, {}\n", engine.value("torch", "?"),
-               engine.value("device", "?"), engine.value("dtype", "?"));
-  }
+  fmt::print("dream {} (revision {})\nSDK ABI {}\nlibtorch {}\n", DREAM_VERSION, git_revision, sdk,
+             libtorch);
+  if (there)
+    fmt::print("device {}, {}\n", engine.value("device", "unknown"),
+               engine.value("dtype", "unknown"));
+  else
+    fmt::print("no engine: {}\n", engine["error"].get<std::string>());
   return 0;
 }
 

@@ -33,7 +33,6 @@ void add_weights_command(CLI::App& app, Command& chosen) {
   const auto flags = std::make_shared<InspectFlags>();
   CLI::App* weights = app.add_subcommand("weights", "Look into weight files");
   weights->footer("Example:\n  dream weights inspect model/unet");
-  weights->require_subcommand(1);
   CLI::App* inspect = weights->add_subcommand(
       "inspect", "Tensors, shapes, dtypes, the kind of model, and keys that match nothing");
   inspect->footer("Example:\n  dream weights inspect diffusion_pytorch_model.safetensors --json");

@@ -88,7 +88,8 @@ void Prediction::succeed() {
   finish(Status::succeeded, {});
 }
 
-void Prediction::fail(std::string error) {
+void Prediction::fail(std::string error, bool bad_input) {
+  if (!is_terminal(snapshot_.status)) snapshot_.bad_input = bad_input;
   finish(Status::failed, std::move(error));
 }
 

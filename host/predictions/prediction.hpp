@@ -50,6 +50,7 @@ struct Snapshot {
   bool output_is_list = false;  // list, iterator, concatenate
   std::string logs;
   std::string error;
+  bool bad_input = false;  // failed because of a value the client chose
   nlohmann::json metrics = nlohmann::json::object();
   Progress progress;
   Clock::time_point created_at;
@@ -86,7 +87,7 @@ class Prediction {
   void progress(Progress progress);  // also appends a tqdm-like line to the logs
   void metric(std::string_view name, const nlohmann::json& value, std::string_view mode);
   void succeed();
-  void fail(std::string error);
+  void fail(std::string error, bool bad_input = false);
   void cancel();
 
  private:

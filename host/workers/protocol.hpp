@@ -33,7 +33,8 @@
 //   {"type":"output", "path":PATH, "name":FILE, "media_type":TYPE}     a file in output_dir
 //   {"type":"progress", "step":N, "steps":N, "elapsed_s":X, "label":TEXT}
 //   {"type":"metric", "name":NAME, "value":JSON, "mode":"replace|increment|append"}
-//   {"type":"done", "status":"succeeded|failed|canceled", "error":TEXT?}   then `idle` on control
+//   {"type":"done", "status":"succeeded|failed|canceled", "error":TEXT?, "bad_input":BOOL?}
+//        then `idle` on control. bad_input: it failed because of a value the client chose.
 //
 // SCHEMA, one template as the host knows it:
 //   {"name", "version", "description", "sdk":"1.0", "path", "max_concurrency":N,

@@ -17,7 +17,7 @@ void end_prediction(Prediction& prediction, const Outcome& outcome) {
     case Status::canceled:
       return prediction.cancel();
     default:
-      return prediction.fail(outcome.error);
+      return prediction.fail(outcome.error, outcome.bad_input);
   }
 }
 
@@ -79,7 +79,7 @@ void Slot::on_output(const nlohmann::json& message) {
 
 void Slot::on_done(const nlohmann::json& message) {
   const auto status = message.at("status").get<std::string>();
-  Outcome outcome{Status::failed, message.value("error", "")};
+  Outcome outcome{Status::failed, message.value("error", ""), message.value("bad_input", false)};
   if (status == "succeeded" && output_error_.empty())
     outcome = {Status::succeeded, {}};
   else if (status == "succeeded")

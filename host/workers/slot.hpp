@@ -17,7 +17,8 @@ namespace dream::host {
 // How a run ended.
 struct Outcome {
   Status status = Status::failed;
-  std::string error;
+  std::string error = {};
+  bool bad_input = false;
 };
 
 void end_prediction(Prediction& prediction, const Outcome& outcome);

@@ -58,6 +58,7 @@ struct Run {
   std::string output_dir;
   std::string status = "succeeded";
   std::string error = {};
+  bool bad_input = false;
   bool say_done = true;
   bool say_idle = true;
 };
@@ -96,6 +97,7 @@ void perform(Run& run, const json& step) {
   if (verb == "garbage") run.channel.send("not an object");
   if (verb == "bad_verb") run.channel.send({{"type", "dance"}});
   if (verb == "fail") run.status = "failed", run.error = step.at(1);
+  if (verb == "refuse") run.status = "failed", run.error = step.at(1), run.bad_input = true;
   if (verb == "no_idle") run.say_idle = false;
   if (verb == "no_done") run.say_done = false;
   if (verb == "wait_cancel") {
@@ -109,7 +111,10 @@ void serve_slot(int slot, BlockingChannel& channel) {
     Run run{channel, message->at("id"), message->at("output_dir")};
     for (const auto& step : message->at("input").at("script")) perform(run, step);
     if (run.say_done)
-      channel.send({{"type", "done"}, {"status", run.status}, {"error", run.error}});
+      channel.send({{"type", "done"},
+                    {"status", run.status},
+                    {"error", run.error},
+                    {"bad_input", run.bad_input}});
     if (run.say_idle) control->send({{"type", "idle"}, {"slot", slot}});
   }
 }

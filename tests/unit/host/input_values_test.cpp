@@ -65,17 +65,16 @@ TEST(InputValues, ListsAsJsonOrItemByItem) {
 
 TEST(InputValues, FilesBecomeAbsolutePaths) {
   const auto file = std::filesystem::temp_directory_path() / (new_id() + ".png");
+  const std::string path = file.string();
   std::ofstream(file) << "x";
-  EXPECT_EQ(parse({"image=@" + file.string()}), (json{{"image", file.string()}}));
-  EXPECT_EQ(parse({"image=" + file.string()}), (json{{"image", file.string()}}));
-  EXPECT_EQ(parse({"images=@" + file.string(), "images=data:,x"}),
-            (json{{"images", {file.string(), "data:,x"}}}));
-  EXPECT_EQ(parse({}, {{"image", "@" + file.string()}}), (json{{"image", file.string()}}));
+  EXPECT_EQ(parse({"image=@" + path}), (json{{"image", path}}));
+  EXPECT_EQ(parse({"image=" + path}), (json{{"image", path}}));
+  EXPECT_EQ(parse({"images=@" + path, "images=data:,x"}), (json{{"images", {path, "data:,x"}}}));
+  EXPECT_EQ(parse({}, {{"image", "@" + path}}), (json{{"image", path}}));
   EXPECT_EQ(parse({"image=https://example.com/a.png"}),
             (json{{"image", "https://example.com/a.png"}}));
   std::filesystem::remove(file);
-  EXPECT_EQ(refusal({"image=@" + file.string()}),
-            "input image: there is no file '" + file.string() + "'");
+  EXPECT_EQ(refusal({"image=@" + path}), "input image: there is no file '" + path + "'");
 }
 
 TEST(InputValues, RefusalsNameTheInputTheValueAndWhatIsAllowed) {

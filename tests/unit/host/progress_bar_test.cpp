@@ -20,7 +20,7 @@ TEST(ProgressBar, ShowsStepSpeedAndTimeLeft) {
   EXPECT_EQ(bar_line({5, 10, 2.5, ""}, 37), "5/10 ━━━━━━┄┄┄┄┄┄ 2.00 it/s, 3 s left");
   EXPECT_EQ(bar_line({1, 4, 90, ""}, 60).substr(0, 4), "1/4 ");
   EXPECT_NE(bar_line({1, 4, 90, ""}, 60).find("90.00 s/it, 4 min 30 s left"), std::string::npos);
-  EXPECT_EQ(bar_line({0, 10, 0, "unet"}, 21), "unet 0/10 ┄┄┄┄┄┄┄┄┄┄");
+  EXPECT_EQ(bar_line({0, 10, 0, "unet"}, 21), "unet 0/10 ┄┄┄┄┄┄┄┄┄┄┄");
 }
 
 TEST(ProgressBar, FitsItsWidth) {

@@ -75,6 +75,8 @@ TEST_F(PoolTest, FailsWithWhatTheTemplateSaid) {
   const Snapshot end = finish(R"([["fail", "the sky fell"]])");
   EXPECT_EQ(end.status, Status::failed);
   EXPECT_EQ(end.error, "the sky fell");
+  EXPECT_FALSE(end.bad_input);
+  EXPECT_TRUE(finish(R"([["refuse", "too wide"]])").bad_input);
 }
 
 TEST_F(PoolTest, AMissingOutputFileFailsTheRun) {
