@@ -70,7 +70,8 @@ def test_a_picture_with_progress_metrics_and_its_settings(worker, tmp_path):
     assert output["name"] == "seed-7.png" and output["media_type"] == "image/png"
     texts = png_texts(Path(output["path"]).read_bytes())
     assert texts["parameters"].startswith(
-        f"ein Fuchs, schön\nSteps: {STEPS}, Sampler: DPM++ 2M, CFG scale: 7.5, Seed: 7, Size: 128x128")
+        f"ein Fuchs, schön\nSteps: {STEPS}, Sampler: DPM++ 2M, CFG scale: 7.5, Seed: 7, "
+        "Size: 128x128")
     settings = json.loads(texts["dream"])
     assert settings["prompt"] == "ein Fuchs, schön" and settings["seed"] == 7
     assert [(m["step"], m["steps"]) for m in of_type(messages, "progress")][-1] == (STEPS, STEPS)
