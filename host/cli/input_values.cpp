@@ -93,7 +93,6 @@ void assign(json& result, const json& input, const std::string& text, bool again
   const auto name = input.at("name").get<std::string>();
   json& target = result[name];
   if (!input.value("list", false)) {
-    if (again) throw UsageError(fmt::format("input {}: given twice", name));
     target = text == "null" && input.value("nullable", false) ? json() : parse_item(input, text);
     return;
   }

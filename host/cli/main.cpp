@@ -46,8 +46,7 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : exit_usage;
   }
   if (!command) {  // no command, or one that needs another after it
-    const auto given = app.get_subcommands();
-    fmt::print(stderr, "{}", given.empty() ? app.help() : given.front()->help());
+    fmt::print(stderr, "{}", app.help());
     return exit_usage;
   }
   const bool serving = app.got_subcommand("serve");

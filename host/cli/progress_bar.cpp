@@ -10,8 +10,6 @@
 namespace dream::host {
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr std::size_t usual_width = 80;
 constexpr std::size_t widest_bar = 40;
 constexpr std::size_t narrowest_bar = 5;
@@ -71,7 +69,7 @@ void ProgressBar::status(const std::string& text) {
 void ProgressBar::progress(const Progress& progress) {
   if (terminal_) return draw(bar_line(progress, terminal_width(file_) - 1));
   const auto now = std::chrono::steady_clock::now();
-  if (now - last_line_ < 1s && progress.step < progress.steps) return;
+  if (now - last_line_ < std::chrono::seconds(1) && progress.step < progress.steps) return;
   last_line_ = now;
   const std::string speed = speed_text(progress);
   fmt::print(file_, "{}step {}/{}{}{}\n", progress.label.empty() ? "" : progress.label + ": ",

@@ -16,12 +16,10 @@
 namespace dream::host {
 namespace {
 
-using namespace std::chrono_literals;
-
 // A worker that has closed its channels but lives on is killed after this.
-constexpr auto closing_limit = 2s;
+constexpr auto closing_limit = std::chrono::seconds(2);
 // A line on stderr this short before the end is taken for the cause of death.
-constexpr auto last_words_limit = 5s;
+constexpr auto last_words_limit = std::chrono::seconds(5);
 
 struct FdPair {
   UniqueFd ours;

@@ -12,10 +12,10 @@
 namespace dream::host {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono::milliseconds;
 
-constexpr std::chrono::milliseconds longest_respawn_delay = 30s;
-constexpr std::chrono::milliseconds refused_setup_limit = 2s;  // to exit after setup_failed
+constexpr milliseconds longest_respawn_delay{30'000};
+constexpr milliseconds refused_setup_limit{2'000};  // to exit after setup_failed
 
 // The messages a worker may answer with, by the request that asks for them.
 std::string answer_to(const std::string& request_type) {
@@ -269,7 +269,7 @@ void WorkerUnit::plan_respawn() {
   const bool had_been_ready = state_ == State::ready;
   const auto lifetime = std::chrono::steady_clock::now() - ready_since_;
   if (had_been_ready && lifetime >= options_.steady_after) respawns_ = 0;
-  std::chrono::milliseconds delay = 0ms;
+  milliseconds delay{0};
   if (!planned_end_) {
     if (respawns_ >= options_.max_respawns) return set_state(State::defunct);
     delay = options_.respawn_delay * (1L << std::min(respawns_, 20));

@@ -14,7 +14,7 @@
 namespace dream::host {
 namespace {
 
-using namespace std::string_literals;
+using std::literals::operator""s;
 
 TEST(Base64, EncodesTheVectorsOfTheRfc) {
   EXPECT_EQ(base64_encode(""), "");
@@ -45,17 +45,18 @@ TEST(Base64, RefusesTheRest) {
     EXPECT_EQ(base64_decode(text), std::nullopt) << text;
 }
 
+using Time = std::chrono::system_clock::time_point;
+
 TEST(Time, IsRfc3339WithMicroseconds) {
-  using namespace std::chrono;
-  const system_clock::time_point time{seconds(1705314600) + microseconds(123456)};
+  using std::chrono::microseconds;
+  const Time time{std::chrono::seconds(1705314600) + microseconds(123456)};
   EXPECT_EQ(rfc3339(time), "2024-01-15T10:30:00.123456+00:00");
-  EXPECT_EQ(rfc3339(system_clock::time_point(microseconds(-1))),
-            "1969-12-31T23:59:59.999999+00:00");
+  EXPECT_EQ(rfc3339(Time(microseconds(-1))), "1969-12-31T23:59:59.999999+00:00");
 }
 
 TEST(Time, NeverRunsBackwards) {
-  using namespace std::chrono;
-  const system_clock::time_point time{seconds(10)};
+  using std::chrono::milliseconds;
+  const Time time{std::chrono::seconds(10)};
   EXPECT_DOUBLE_EQ(seconds_between(time, time + milliseconds(1500)), 1.5);
   EXPECT_DOUBLE_EQ(seconds_between(time, time - milliseconds(1500)), 0);
 }

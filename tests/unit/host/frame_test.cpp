@@ -9,7 +9,6 @@ namespace dream::host {
 namespace {
 
 using nlohmann::json;
-using namespace std::string_literals;
 
 TEST(Frame, ComesBackFromSingleBytes) {
   const std::string bytes = encode_frame({{"type", "a"}}) + encode_frame(7) + encode_frame("ü");
