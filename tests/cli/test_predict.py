@@ -86,7 +86,7 @@ def test_a_file_input(dream, tmp_path):
     (["predict", "vanilla", "-i", "guidance_scale=50"], ["guidance_scale", "50", "20"]),
     (["predict", "vanilla", "-i", "scheduler=Magic"], ["scheduler", "Magic", "DDIM"]),
     (["predict", "vanilla", "-i", "width=100"], ["width", "100", "128"]),
-    (["predict", "vanilla", "-i", "width=1024", "-i", "height=1024"], ["width", "height", "786432"]),
+    (["predict", "vanilla", "-i", "width=1024", "-i", "height=1024"], ["width", "786432"]),
     (["predict", "vanilla", "-i", "promt=x"], ["promt", "prompt"]),
     (["predict", "vanilla", "-i", "prompt"], ["prompt", "="]),
     (["predict", "echo"], ["text", "required"]),
