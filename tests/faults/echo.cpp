@@ -5,46 +5,25 @@
 
 namespace {
 
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      char escape[8];
-      std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c));
-      out += escape;
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
-std::string number_text(double number) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.17g", number);
-  return text;
-}
-
-template <class T, class Render>
-std::string or_null(const std::optional<T>& value, Render render) {
-  return value ? render(*value) : std::string("null");
-}
-
-// Size of a file in bytes, and its content if it is small.
-std::string file_json(const dream::File& file) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> in(std::fopen(file.path.c_str(), "rb"),
+// A file as {"size": bytes, "content": text}, the content only if it is small.
+void write_file(dream::JsonWriter& json, const std::optional<dream::File>& file) {
+  if (!file) return static_cast<void>(json.null());
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> in(std::fopen(file->path.c_str(), "rb"),
                                                            std::fclose);
-  if (!in) throw dream::InvalidInput("file: cannot read " + file.path);
+  if (!in) throw dream::InvalidInput("file: cannot read " + file->path);
   std::string small(1024, '\0');
   small.resize(std::fread(small.data(), 1, small.size(), in.get()));
   std::fseek(in.get(), 0, SEEK_END);
   const long size = std::ftell(in.get());
-  std::string json = "{\"size\":" + std::to_string(size);
-  if (size < 1024) json += ",\"content\":" + quoted(small);
-  return json + "}";
+  json.begin_object().member("size", size);
+  if (size < 1024) json.member("content", small);
+  json.end_object();
+}
+
+void write_either(dream::JsonWriter& json,
+                  const std::optional<std::variant<std::string, int>>& either) {
+  if (!either) return static_cast<void>(json.null());
+  std::visit([&](const auto& value) { json.value(value); }, *either);
 }
 
 class Echo {
@@ -80,28 +59,20 @@ class Echo {
   }
 
   void run(const Inputs& in, dream::Run& run) {
-    std::string numbers;
-    for (const int number : in.numbers) {
-      numbers += (numbers.empty() ? "" : ",") + std::to_string(number);
-    }
-    const auto text = [](const std::string& value) { return quoted(value); };
-    const auto hidden = [](const dream::Secret&) { return std::string("\"***\""); };
-    const auto json = [](const dream::Json& value) { return value.text; };
-    const auto either = [](const std::variant<std::string, int>& value) {
-      const auto* string = std::get_if<std::string>(&value);
-      return string != nullptr ? quoted(*string) : std::to_string(std::get<int>(value));
-    };
-    run.emit(dream::Json{"{\"text\":" + quoted(in.text) +               //
-                         ",\"number\":" + number_text(in.number) +      //
-                         ",\"count\":" + std::to_string(in.count) +     //
-                         ",\"flag\":" + (in.flag ? "true" : "false") +  //
-                         ",\"choice\":" + quoted(in.choice) +           //
-                         ",\"numbers\":[" + numbers + "]" +             //
-                         ",\"note\":" + or_null(in.note, text) +        //
-                         ",\"secret\":" + or_null(in.secret, hidden) +  //
-                         ",\"file\":" + or_null(in.file, file_json) +   //
-                         ",\"any\":" + or_null(in.any, json) +          //
-                         ",\"either\":" + or_null(in.either, either) + "}"});
+    dream::JsonWriter json;
+    json.begin_object()
+        .member("text", in.text)
+        .member("number", in.number)
+        .member("count", in.count)
+        .member("flag", in.flag)
+        .member("choice", in.choice)
+        .member("numbers", in.numbers)
+        .member("note", in.note)
+        .member("secret", in.secret ? std::optional<std::string>("***") : std::nullopt);
+    write_file(json.key("file"), in.file);
+    json.member("any", in.any);
+    write_either(json.key("either"), in.either);
+    run.emit(json.end_object().json());
   }
 };
 

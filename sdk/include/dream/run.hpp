@@ -6,6 +6,8 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <dream/host.hpp>
+#include <dream/image.hpp>
 #include <dream/interface.hpp>
 #include <dream/value.hpp>
 #include <string>
@@ -63,6 +65,16 @@ class Run {
     check(api_.run.get(&dream_run_1::emit_file, "emit_file")(
         handle_, detail::view(std::string_view(file.path)), detail::view(name)));
   }
+  // Publishes a picture as the file `name` (no folders), whose end says the format: .png, .jpg,
+  // .jpeg or .webp. quality: 1 to 100, not for png. Throws InvalidInput for another name.
+  void emit(const Image& image, std::string_view name, uint32_t quality = 95) {
+    if (name.find('/') != std::string_view::npos) {
+      throw InvalidInput("an output's name has no folders: \"" + std::string(name) + "\"");
+    }
+    const File file{temp_folder() + "/" + std::string(name)};
+    image.encode(file.path, quality);
+    emit(file, name);
+  }
   void emit(const Secret&) = delete;  // a secret is not an output
 
   // One message of this prediction, without a final newline.
@@ -106,6 +118,9 @@ class Run {
     return std::string(
         detail::view(api_.run.get(&dream_run_1::temp_folder, "temp_folder")(handle_)));
   }
+
+  // For the functions that ask the host: Image::decode(run, file), Tensor::zeros(run, {1, 4}), …
+  operator Host() const noexcept { return Host(api_.run.host()); }
 
   // The prediction's id, for messages.
   std::string id() {

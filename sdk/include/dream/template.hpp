@@ -4,16 +4,25 @@
 //   explicit T(dream::Setup&)  or  T();                 set-up, once
 //   void run(const Inputs&, dream::Run&);               one prediction
 //   void healthcheck();                                 optional: throws if it cannot work any more
+// and, if it can be trained, all three of
+//   struct TrainInputs { … };                           what a training receives
+//   static void describe_train(dream::Schema<TrainInputs>&);
+//   void train(const TrainInputs&, dream::Run&);
 // and one line after it: DREAM_TEMPLATE(T, "name", "version", "description").
 #pragma once
 
 #include <concepts>
+#include <dream/annotator.hpp>
 #include <dream/barrier.hpp>
 #include <dream/engine.hpp>
+#include <dream/host.hpp>
+#include <dream/image.hpp>
+#include <dream/json_writer.hpp>
 #include <dream/note.hpp>
 #include <dream/run.hpp>
 #include <dream/schema.hpp>
 #include <dream/status.hpp>
+#include <dream/tensor.hpp>
 #include <dream/value.hpp>
 #include <memory>
 #include <string_view>
@@ -35,6 +44,16 @@ concept HasSetup = TakesSetup<T> || requires { new T(); };
 template <class T>
 concept HasHealthcheck = requires(T& self) { self.healthcheck(); };
 
+// Any of the trainer's three parts; all of them, and each as it must be.
+template <class T>
+concept MeansTrain = requires { typename T::TrainInputs; } || requires { &T::describe_train; } ||
+                     requires { &T::train; };
+template <class T>
+concept HasTrain =
+    requires { typename T::TrainInputs; } && std::default_initializable<typename T::TrainInputs> &&
+    requires(Schema<typename T::TrainInputs>& schema) { T::describe_train(schema); } &&
+    requires(T& self, const typename T::TrainInputs& inputs, Run& run) { self.train(inputs, run); };
+
 consteval bool is_name(std::string_view name) {
   for (const char c : name) {
     const bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -42,6 +61,19 @@ consteval bool is_name(std::string_view name) {
   }
   return !name.empty();
 }
+
+// The schema of a template's trainer; nothing if it has none.
+template <class T>
+struct TrainPart {};
+template <HasTrain T>
+struct TrainPart<T> {
+  static Schema<typename T::TrainInputs> describe() {
+    Schema<typename T::TrainInputs> schema;
+    T::describe_train(schema);
+    return schema;
+  }
+  Schema<typename T::TrainInputs> schema = describe();
+};
 
 // What create() hands to the host as `self`.
 template <class T>
@@ -59,9 +91,10 @@ struct Instance {
   }
 
   Instance(const dream_host* host, Setup& setup)
-      : schema(describe()), interfaces(host), self(make(setup)) {}
+      : schema(describe()), train(), interfaces(host), self(make(setup)) {}
 
   Schema<typename T::Inputs> schema;
+  TrainPart<T> train;
   RunInterfaces interfaces;
   T self;
 };
@@ -81,13 +114,38 @@ struct Thunks {
     });
   }
 
+  // Fills the inputs and calls `body` with them and the Run.
+  template <class Inputs, class Body>
+  static void with_inputs(const Instance<T>& instance, const Schema<Inputs>& schema,
+                          const dream_host* host, dream_run* handle, Body&& body) {
+    const auto input = instance.interfaces.run.get(&dream_run_1::input, "input");
+    const Inputs inputs = SchemaAccess::read(schema, host, input, handle);
+    Run run(instance.interfaces, handle);
+    body(inputs, run);
+  }
+
   static dream_status* run(const dream_host* host, void* self, dream_run* handle) noexcept {
     return barrier(host, "run()", [&] {
       auto& instance = *static_cast<Instance<T>*>(self);
-      const auto input = instance.interfaces.run.get(&dream_run_1::input, "input");
-      const auto inputs = SchemaAccess::read(instance.schema, host, input, handle);
-      Run run(instance.interfaces, handle);
-      instance.self.run(inputs, run);
+      with_inputs(instance, instance.schema, host, handle,
+                  [&](const auto& inputs, Run& run) { instance.self.run(inputs, run); });
+    });
+  }
+
+  static dream_status* describe_train(const dream_host* host, dream_schema* schema) noexcept
+    requires HasTrain<T>
+  {
+    return barrier(host, "describe_train()",
+                   [&] { SchemaAccess::declare(TrainPart<T>::describe(), host, schema); });
+  }
+
+  static dream_status* train(const dream_host* host, void* self, dream_run* handle) noexcept
+    requires HasTrain<T>
+  {
+    return barrier(host, "train()", [&] {
+      auto& instance = *static_cast<Instance<T>*>(self);
+      with_inputs(instance, instance.train.schema, host, handle,
+                  [&](const auto& inputs, Run& run) { instance.self.train(inputs, run); });
     });
   }
 
@@ -126,6 +184,11 @@ consteval dream_template make_template(const char* name, const char* version,
   static_assert(HasSetup<T>,
                 "dream: a template needs a public constructor from (dream::Setup&), or "
                 "one without arguments");
+  static_assert(!MeansTrain<T> || HasTrain<T>,
+                "dream: a template that can be trained needs all of `struct TrainInputs { ... };` "
+                "(with a default constructor), `static void "
+                "describe_train(dream::Schema<TrainInputs>& schema)` and `void train(const "
+                "TrainInputs& in, dream::Run& run)`, public; one that cannot needs none of them");
   dream_template entry{};
   entry.struct_size = sizeof entry;
   entry.sdk_major = DREAM_SDK_MAJOR;
@@ -140,6 +203,10 @@ consteval dream_template make_template(const char* name, const char* version,
       entry.run = Thunks<T>::run;
       entry.destroy = Thunks<T>::destroy;
       if constexpr (HasHealthcheck<T>) entry.healthcheck = Thunks<T>::healthcheck;
+      if constexpr (HasTrain<T>) {
+        entry.describe_train = Thunks<T>::describe_train;
+        entry.train = Thunks<T>::train;
+      }
     }
   }
   return entry;

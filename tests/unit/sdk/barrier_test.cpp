@@ -2,9 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <dream/template.hpp>
+#include <dream/testing.hpp>
 #include <new>
-
-#include "fake_host.hpp"
 
 namespace t = dream::testing;
 
@@ -75,8 +74,8 @@ class BarrierTest : public ::testing::Test {
   }
   t::Outcome run(const std::string& what, int cancel_at = -1) {
     if (!created_) created_ = static_cast<bool>(host_.create(thrower));
-    t::FakeRun record;
-    record.inputs = {{"what", t::string(what)}};
+    t::TestRun record;
+    record.inputs = {{"what", t::Value(what)}};
     record.cancel_at_checkpoint = cancel_at;
     const t::Outcome outcome = host_.run(record);
     checkpoints_ = record.checkpoints;
@@ -86,7 +85,7 @@ class BarrierTest : public ::testing::Test {
     Thrower::where = where;
     Thrower::what = what;
   }
-  t::FakeHost host_;
+  t::TestHost host_;
   bool created_ = false;
   int checkpoints_ = 0;
 };
@@ -147,7 +146,7 @@ TEST_F(BarrierTest, AThrowingDestructorIsLogged) {
 }
 
 TEST(Status, BecomesTheExceptionOfItsCode) {
-  t::FakeHost fake;
+  t::TestHost fake;
   const dream_host* host = fake.abi();
   const auto check = [&](int code) {
     dream::detail::check(host, dream::detail::make_status(host, code, "why"));

@@ -2,8 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <dream/template.hpp>
-
-#include "fake_host.hpp"
+#include <dream/testing.hpp>
 
 namespace t = dream::testing;
 
@@ -36,7 +35,7 @@ class Drawer {
 const dream_template drawer = dream::detail::make_template<Drawer>("drawer", "1", "A test.");
 
 TEST(Engine, LivesAsLongAsTheTemplate) {
-  t::FakeHost host;
+  t::TestHost host;
   ASSERT_TRUE(host.describe(drawer));
   EXPECT_EQ(host.engines_open, 0);  // describing loads nothing
   ASSERT_TRUE(host.create(drawer));
@@ -46,10 +45,10 @@ TEST(Engine, LivesAsLongAsTheTemplate) {
 }
 
 TEST(Engine, PassesOverridesOrNothing) {
-  t::FakeHost host;
+  t::TestHost host;
   ASSERT_TRUE(host.create(drawer));
-  t::FakeRun plain, styled;
-  styled.inputs = {{"style", t::string("in oil")}};
+  t::TestRun plain, styled;
+  styled.inputs = {{"style", t::Value("in oil")}};
   EXPECT_TRUE(host.run(plain));
   EXPECT_TRUE(host.run(styled));
   ASSERT_EQ(host.generated.size(), 2U);
@@ -60,13 +59,13 @@ TEST(Engine, PassesOverridesOrNothing) {
 }
 
 TEST(Engine, ErrorsArePassedOn) {
-  t::FakeHost host;
+  t::TestHost host;
   host.engine_error = "weights are damaged";
   EXPECT_EQ(host.create(drawer).message, "weights are damaged");
   host.engine_error = "";
   ASSERT_TRUE(host.create(drawer));
   host.generate_error = "width: 100 is not a multiple of 8";
-  t::FakeRun record;
+  t::TestRun record;
   const t::Outcome outcome = host.run(record);
   EXPECT_EQ(outcome.code, DREAM_INVALID_INPUT);
   EXPECT_EQ(outcome.message, "width: 100 is not a multiple of 8");
@@ -76,7 +75,7 @@ TEST(Engine, ErrorsArePassedOn) {
 }
 
 TEST(Engine, AHostWithoutItIsNamed) {
-  t::FakeHost host;
+  t::TestHost host;
   host.hide(DREAM_ENGINE_DIFFUSION_1);
   const t::Outcome outcome = host.create(drawer);
   EXPECT_EQ(outcome.code, DREAM_UNSUPPORTED);

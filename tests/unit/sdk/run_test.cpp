@@ -2,10 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <dream/template.hpp>
+#include <dream/testing.hpp>
 #include <fstream>
 #include <functional>
-
-#include "fake_host.hpp"
 
 namespace t = dream::testing;
 
@@ -72,8 +71,8 @@ class RunTest : public ::testing::Test {
     };
   }
 
-  t::FakeHost host_;
-  t::FakeRun record_;
+  t::TestHost host_;
+  t::TestRun record_;
 };
 
 TEST_F(RunTest, DefaultsArriveWhenNothingIsGiven) {
@@ -93,13 +92,17 @@ TEST_F(RunTest, DefaultsArriveWhenNothingIsGiven) {
 
 TEST_F(RunTest, GivenValuesArrive) {
   const std::string with_nul("ünï\0code", 10);
-  record_.inputs = {
-      {"text", t::string(with_nul)}, {"whole", t::integer(-2147483648LL)},
-      {"number", t::integer(4)},  // a whole number where a number is declared
-      {"flag", t::boolean(false)},   {"file", t::file("/tmp/x.png")},
-      {"secret", t::secret("hush")}, {"any", t::json("[1,2]")},
-      {"texts", t::list({})},        {"numbers", t::list({t::number(1.5), t::integer(2)})},
-      {"either", t::number(2.5)},    {"text_or_number", t::integer(9)}};
+  record_.inputs = {{"text", t::Value(with_nul)},
+                    {"whole", t::Value(-2147483648LL)},
+                    {"number", t::Value(4)},  // a whole number where a number is declared
+                    {"flag", t::Value(false)},
+                    {"file", t::Value(dream::File{"/tmp/x.png"})},
+                    {"secret", t::Value(dream::Secret("hush"))},
+                    {"any", t::Value(dream::Json{"[1,2]"})},
+                    {"texts", t::Value(t::List{})},
+                    {"numbers", t::Value(t::List{t::Value(1.5), t::Value(2)})},
+                    {"either", t::Value(2.5)},
+                    {"text_or_number", t::Value(9)}};
   EXPECT_TRUE(run([&](const Probe::Inputs& in, dream::Run&) {
     EXPECT_EQ(in.text, with_nul);
     EXPECT_EQ(in.whole, -2147483648LL);
@@ -116,31 +119,32 @@ TEST_F(RunTest, GivenValuesArrive) {
 }
 
 TEST_F(RunTest, UnionsKeepTheTypeThatWasSent) {
-  record_.inputs = {{"either", t::integer(5)}};
+  record_.inputs = {{"either", t::Value(5)}};
   EXPECT_TRUE(run([](const Probe::Inputs& in, dream::Run&) {
     EXPECT_EQ(std::get<int>(in.either.value()), 5);
   }));
-  record_.inputs = {{"either", t::string("5")}};
+  record_.inputs = {{"either", t::Value("5")}};
   EXPECT_TRUE(run([](const Probe::Inputs& in, dream::Run&) {
     EXPECT_EQ(std::get<std::string>(in.either.value()), "5");
   }));
 }
 
 TEST_F(RunTest, IntegersThatDoNotFitAreRefusedByName) {
-  record_.inputs = {{"tiny", t::integer(200)}};
+  record_.inputs = {{"tiny", t::Value(200)}};
   const t::Outcome outcome = run([](const Probe::Inputs&, dream::Run&) { FAIL(); });
   EXPECT_EQ(outcome.code, DREAM_INVALID_INPUT);
   EXPECT_EQ(outcome.message, "input \"tiny\": 200 is out of range; allowed are -128 to 127");
 }
 
 TEST_F(RunTest, ValuesOfAnotherTypeAreRefusedByName) {
-  const std::vector<std::pair<std::string, t::Value>> wrong = {{"text", t::integer(1)},
-                                                               {"whole", t::number(1.5)},
-                                                               {"flag", t::string("yes")},
-                                                               {"texts", t::string("a")},
-                                                               {"texts", t::list({t::integer(1)})},
-                                                               {"either", t::boolean(true)},
-                                                               {"file", t::string("/etc/passwd")}};
+  const std::vector<std::pair<std::string, t::Value>> wrong = {
+      {"text", t::Value(1)},
+      {"whole", t::Value(1.5)},
+      {"flag", t::Value("yes")},
+      {"texts", t::Value("a")},
+      {"texts", t::Value(t::List{t::Value(1)})},
+      {"either", t::Value(true)},
+      {"file", t::Value("/etc/passwd")}};
   for (const auto& [name, value] : wrong) {
     record_.inputs = {{name, value}};
     const t::Outcome outcome = run([](const Probe::Inputs&, dream::Run&) { FAIL(); });
@@ -151,24 +155,24 @@ TEST_F(RunTest, ValuesOfAnotherTypeAreRefusedByName) {
 
 TEST_F(RunTest, OutputsOfEveryType) {
   const auto emitted = [&](auto&& value) {
-    record_.emitted.clear();
+    record_.outputs.clear();
     const t::Outcome outcome = run([&](const Probe::Inputs&, dream::Run& r) { r.emit(value); });
     EXPECT_TRUE(outcome) << outcome.message;
-    return record_.emitted.empty() ? t::Value() : record_.emitted.front();
+    return record_.outputs.empty() ? t::Value() : record_.outputs.front();
   };
   declare_output<std::string, DREAM_SINGLE>();
-  EXPECT_EQ(emitted("literal"), t::string("literal"));
-  EXPECT_EQ(emitted(std::string("text")), t::string("text"));
-  EXPECT_EQ(emitted(std::string_view("view")), t::string("view"));
+  EXPECT_EQ(emitted("literal"), t::Value("literal"));
+  EXPECT_EQ(emitted(std::string("text")), t::Value("text"));
+  EXPECT_EQ(emitted(std::string_view("view")), t::Value("view"));
   declare_output<int64_t, DREAM_SINGLE>();
-  EXPECT_EQ(emitted(7), t::integer(7));
-  EXPECT_EQ(emitted(1LL << 40), t::integer(1LL << 40));
+  EXPECT_EQ(emitted(7), t::Value(7));
+  EXPECT_EQ(emitted(1LL << 40), t::Value(1LL << 40));
   declare_output<double, DREAM_SINGLE>();
-  EXPECT_EQ(emitted(0.25), t::number(0.25));
+  EXPECT_EQ(emitted(0.25), t::Value(0.25));
   declare_output<bool, DREAM_SINGLE>();
-  EXPECT_EQ(emitted(true), t::boolean(true));
+  EXPECT_EQ(emitted(true), t::Value(true));
   declare_output<dream::Json, DREAM_SINGLE>();
-  EXPECT_EQ(emitted(dream::Json{"{}"}), t::json("{}"));
+  EXPECT_EQ(emitted(dream::Json{"{}"}), t::Value(dream::Json{"{}"}));
 }
 
 TEST_F(RunTest, AWrongOutputIsTheTemplatesError) {
@@ -180,7 +184,7 @@ TEST_F(RunTest, AWrongOutputIsTheTemplatesError) {
     EXPECT_THROW(r.emit("two"), dream::InvalidInput);
   });
   EXPECT_TRUE(second) << second.message;
-  EXPECT_EQ(record_.emitted, std::vector{t::string("one")});
+  EXPECT_EQ(record_.outputs, std::vector{t::Value("one")});
 }
 
 TEST_F(RunTest, FilesAreHandedOverUnderTheirOwnOrAnotherName) {
@@ -228,12 +232,12 @@ TEST_F(RunTest, Metrics) {
     EXPECT_THROW(r.metric("", 1), dream::InvalidInput);
   }));
   ASSERT_EQ(record_.metrics.size(), 5U);
-  EXPECT_EQ(record_.metrics[0].value, t::integer(2));
+  EXPECT_EQ(record_.metrics[0].value, t::Value(2));
   EXPECT_EQ(record_.metrics[0].mode, uint32_t{DREAM_METRIC_REPLACE});
   EXPECT_EQ(record_.metrics[1].mode, uint32_t{DREAM_METRIC_INCREMENT});
-  EXPECT_EQ(record_.metrics[2].value, t::string("unet"));
+  EXPECT_EQ(record_.metrics[2].value, t::Value("unet"));
   EXPECT_EQ(record_.metrics[2].mode, uint32_t{DREAM_METRIC_APPEND});
-  EXPECT_EQ(record_.metrics[3].value, t::number(1.5));
+  EXPECT_EQ(record_.metrics[3].value, t::Value(1.5));
   EXPECT_EQ(record_.metrics[4].value, t::Value());
 }
 

@@ -2,8 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <dream/template.hpp>
-
-#include "fake_host.hpp"
+#include <dream/testing.hpp>
 
 namespace t = dream::testing;
 
@@ -77,7 +76,7 @@ class SchemaTest : public ::testing::Test {
     if (found == nullptr) throw std::runtime_error("not declared: " + name);
     return *found;
   }
-  t::FakeHost host_;
+  t::TestHost host_;
 };
 
 TEST_F(SchemaTest, OrderIsTheOrderOfCalls) {
@@ -93,7 +92,7 @@ TEST_F(SchemaTest, TextRules) {
   const t::Input& text = input("text");
   EXPECT_EQ(text.type, DREAM_STRING);
   EXPECT_EQ(text.description, "A text");
-  EXPECT_EQ(text.default_value, t::string("abc"));
+  EXPECT_EQ(text.default_value, t::Value("abc"));
   EXPECT_EQ(text.min_length, 2U);
   EXPECT_EQ(text.max_length, 9U);
   EXPECT_EQ(text.regex, "^[a-z]+$");
@@ -103,39 +102,39 @@ TEST_F(SchemaTest, TextRules) {
 
 TEST_F(SchemaTest, NumberRules) {
   EXPECT_EQ(input("whole").type, DREAM_INTEGER);
-  EXPECT_EQ(input("whole").default_value, t::integer(2));
-  EXPECT_EQ(input("whole").choices, (std::vector{t::integer(1), t::integer(2), t::integer(4)}));
+  EXPECT_EQ(input("whole").default_value, t::Value(2));
+  EXPECT_EQ(input("whole").choices, (std::vector{t::Value(1), t::Value(2), t::Value(4)}));
   EXPECT_EQ(input("whole").flags, 0U);
-  EXPECT_EQ(input("big").default_value, t::integer(1LL << 40));
+  EXPECT_EQ(input("big").default_value, t::Value(1LL << 40));
   EXPECT_EQ(input("big").ge, -5);
   EXPECT_EQ(input("big").le, 2199023255552.0);
   EXPECT_EQ(input("number").type, DREAM_NUMBER);
-  EXPECT_EQ(input("number").default_value, t::number(1));
+  EXPECT_EQ(input("number").default_value, t::Value(1.0));
   EXPECT_EQ(input("number").flags, uint32_t{DREAM_INPUT_HAS_GE | DREAM_INPUT_HAS_LE});
   EXPECT_EQ(input("small_number").default_value, std::nullopt);
-  EXPECT_EQ(input("flag").default_value, t::boolean(true));
+  EXPECT_EQ(input("flag").default_value, t::Value(true));
 }
 
 TEST_F(SchemaTest, OtherTypes) {
   EXPECT_EQ(input("file").type, DREAM_FILE);
   EXPECT_EQ(input("secret").type, DREAM_SECRET);
   EXPECT_EQ(input("any").type, DREAM_JSON);
-  EXPECT_EQ(input("any").default_value, t::json("{\"a\":1}"));
+  EXPECT_EQ(input("any").default_value, t::Value(dream::Json{"{\"a\":1}"}));
 }
 
 TEST_F(SchemaTest, ListsOptionalsAndUnions) {
   EXPECT_EQ(input("texts").type, DREAM_STRING);
   EXPECT_EQ(input("texts").flags, uint32_t{DREAM_INPUT_LIST});
-  EXPECT_EQ(input("texts").default_value, t::list({t::string("x"), t::string("y")}));
+  EXPECT_EQ(input("texts").default_value, t::Value(t::List{t::Value("x"), t::Value("y")}));
   EXPECT_EQ(input("files").type, DREAM_FILE);
-  EXPECT_EQ(input("flags").default_value, t::list({t::boolean(true), t::boolean(false)}));
+  EXPECT_EQ(input("flags").default_value, t::Value(t::List{t::Value(true), t::Value(false)}));
   EXPECT_EQ(input("note").flags, uint32_t{DREAM_INPUT_NULLABLE});
-  EXPECT_EQ(input("note").choices, (std::vector{t::string("a"), t::string("b")}));
+  EXPECT_EQ(input("note").choices, (std::vector{t::Value("a"), t::Value("b")}));
   EXPECT_EQ(input("numbers").flags, uint32_t{DREAM_INPUT_NULLABLE | DREAM_INPUT_LIST});
-  EXPECT_EQ(input("numbers").default_value, t::list({}));
+  EXPECT_EQ(input("numbers").default_value, t::Value(t::List{}));
   EXPECT_EQ(input("either").any_of, uint32_t{1 << DREAM_STRING | 1 << DREAM_INTEGER});
   EXPECT_EQ(input("either").type, DREAM_STRING);
-  EXPECT_EQ(input("either").default_value, t::integer(7));
+  EXPECT_EQ(input("either").default_value, t::Value(7));
   EXPECT_EQ(input("maybe_either").any_of, uint32_t{1 << DREAM_NUMBER | 1 << DREAM_BOOLEAN});
   EXPECT_EQ(input("maybe_either").flags, uint32_t{DREAM_INPUT_NULLABLE});
   EXPECT_EQ(input("mixed").flags, uint32_t{DREAM_INPUT_LIST});
@@ -162,7 +161,7 @@ struct Free {
 };
 
 template <void (*Describe)(dream::Schema<FreeInputs>&)>
-t::Outcome outcome_of_describe(t::FakeHost& host) {
+t::Outcome outcome_of_describe(t::TestHost& host) {
   static const dream_template entry =
       dream::detail::make_template<Free<Describe>>("free", "1", "A test.");
   return host.describe(entry);
@@ -193,7 +192,7 @@ void all_kinds(S& s) {
 }
 
 TEST(Describe, WithoutCallsTheOutputIsOneText) {
-  t::FakeHost host;
+  t::TestHost host;
   EXPECT_TRUE(outcome_of_describe<nothing>(host));
   EXPECT_EQ(host.declared().output_type, uint32_t{DREAM_STRING});
   EXPECT_EQ(host.declared().output_kind, uint32_t{DREAM_SINGLE});
@@ -201,14 +200,14 @@ TEST(Describe, WithoutCallsTheOutputIsOneText) {
 }
 
 TEST(Describe, TheLastOutputCounts) {
-  t::FakeHost host;
+  t::TestHost host;
   EXPECT_TRUE(outcome_of_describe<all_kinds>(host));
   EXPECT_EQ(host.declared().output_type, uint32_t{DREAM_JSON});
   EXPECT_EQ(host.declared().output_kind, uint32_t{DREAM_SINGLE});
 }
 
 TEST(Describe, MistakesAreInvalidInput) {
-  t::FakeHost host;
+  t::TestHost host;
   const auto expect = [&](const t::Outcome& outcome, const std::string& text) {
     EXPECT_EQ(outcome.code, DREAM_INVALID_INPUT);
     EXPECT_NE(outcome.message.find(text), std::string::npos) << outcome.message;
@@ -222,7 +221,7 @@ TEST(Describe, MistakesAreInvalidInput) {
 }
 
 TEST(Describe, NeedsTheSchemaInterface) {
-  t::FakeHost host;
+  t::TestHost host;
   host.hide(DREAM_SCHEMA_1);
   const t::Outcome outcome = outcome_of_describe<nothing>(host);
   EXPECT_EQ(outcome.code, DREAM_UNSUPPORTED);

@@ -2,10 +2,9 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <dream/testing.hpp>
 #include <filesystem>
 #include <fstream>
-
-#include "fake_host.hpp"
 
 namespace t = dream::testing;
 
@@ -45,65 +44,65 @@ TEST(TemplateFile, EntrySaysWhatItIs) {
 
 TEST(TemplateFile, EchoGivesBackEveryType) {
   const Library library(helper("echo"));
-  t::FakeHost host;
+  t::TestHost host;
   ASSERT_TRUE(host.create(library.entry()));
-  t::FakeRun run;
+  t::TestRun run;
   const std::string path = std::filesystem::temp_directory_path() / "dream-echo-test.txt";
   std::ofstream(path) << "a \"file\"\n";
-  run.inputs = {{"text", t::string("hi")},
-                {"secret", t::secret("hush")},
-                {"file", t::file(path)},
-                {"any", t::json("{\"k\":[1]}")},
-                {"either", t::integer(4)}};
+  run.inputs = {{"text", t::Value("hi")},
+                {"secret", t::Value(dream::Secret("hush"))},
+                {"file", t::Value(dream::File{path})},
+                {"any", t::Value(dream::Json{"{\"k\":[1]}"})},
+                {"either", t::Value(4)}};
   const t::Outcome outcome = host.run(run);
   std::filesystem::remove(path);
   ASSERT_TRUE(outcome) << outcome.message;
-  ASSERT_EQ(run.emitted.size(), 1U);
-  EXPECT_EQ(run.emitted[0],
-            t::json("{\"text\":\"hi\",\"number\":1.5,\"count\":3,\"flag\":false,\"choice\":\"a\","
-                    "\"numbers\":[],\"note\":null,\"secret\":\"***\",\"file\":{\"size\":9,"
-                    "\"content\":\"a \\\"file\\\"\\u000a\"},\"any\":{\"k\":[1]},\"either\":4}"));
+  ASSERT_EQ(run.outputs.size(), 1U);
+  EXPECT_EQ(run.outputs[0],
+            t::Value(dream::Json{
+                "{\"text\":\"hi\",\"number\":1.5,\"count\":3,\"flag\":false,\"choice\":\"a\","
+                "\"numbers\":[],\"note\":null,\"secret\":\"***\",\"file\":{\"size\":9,"
+                "\"content\":\"a \\\"file\\\"\\n\"},\"any\":{\"k\":[1]},\"either\":4}"}));
 }
 
 TEST(TemplateFile, CounterStreamsAndLogs) {
   const Library library(helper("counter"));
-  t::FakeHost host;
+  t::TestHost host;
   ASSERT_TRUE(host.create(library.entry()));
   EXPECT_EQ(host.declared().output_kind, uint32_t{DREAM_ITERATOR});
-  t::FakeRun run;
+  t::TestRun run;
   ASSERT_TRUE(host.run(run));
-  EXPECT_EQ(run.emitted,
-            (std::vector{t::string("item-0"), t::string("item-1"), t::string("item-2")}));
+  EXPECT_EQ(run.outputs, (std::vector{t::Value("item-0"), t::Value("item-1"), t::Value("item-2")}));
   EXPECT_EQ(run.logs.size(), 3U);
 }
 
 TEST(TemplateFile, SleeperReportsStepsAndHeedsACancel) {
   const Library library(helper("sleeper"));
-  t::FakeHost host;
+  t::TestHost host;
   ASSERT_TRUE(host.create(library.entry()));
   EXPECT_EQ(host.declared().max_concurrency, 16U);
-  t::FakeRun run;
-  run.inputs = {{"seconds", t::number(0.05)}, {"steps", t::integer(5)}};
+  t::TestRun run;
+  run.inputs = {{"seconds", t::Value(0.05)}, {"steps", t::Value(5)}};
   ASSERT_TRUE(host.run(run));
   EXPECT_EQ(run.progress.size(), 6U);
   EXPECT_EQ(run.progress.back().step, 5U);
-  EXPECT_EQ(run.emitted, std::vector{t::string("done")});
-  t::FakeRun canceled;
-  canceled.inputs = {{"seconds", t::number(600)}};
+  EXPECT_EQ(run.outputs, std::vector{t::Value("done")});
+  t::TestRun canceled;
+  canceled.inputs = {{"seconds", t::Value(600)}};
   canceled.cancel_at_checkpoint = 2;
   EXPECT_EQ(host.run(canceled).code, DREAM_CANCELED);
-  t::FakeRun failing;
-  failing.inputs = {{"seconds", t::number(0)}, {"crash", t::string("out of paint")}};
+  t::TestRun failing;
+  failing.inputs = {{"seconds", t::Value(0)}, {"crash", t::Value("out of paint")}};
   EXPECT_EQ(host.run(failing).message, "out of paint");
 }
 
 TEST(TemplateFile, FaultsStayBehindTheBarrier) {
-  t::FakeHost host;
+  t::TestHost host;
   const Library creating(helper("throws_in_create"));
   EXPECT_EQ(host.create(creating.entry()).message, "set-up failed on purpose");
   const Library throwing(helper("throws_int_in_run"));
   ASSERT_TRUE(host.create(throwing.entry()));
-  t::FakeRun run;
+  t::TestRun run;
   EXPECT_EQ(host.run(run).code, DREAM_INTERNAL);
   host.destroy();
 }
@@ -112,10 +111,10 @@ TEST(TemplateFile, IsUnmappedWhenClosed) {
   const std::string path = helper("echo");
   {
     const Library library(path);
-    t::FakeHost host;
+    t::TestHost host;
     ASSERT_TRUE(host.create(library.entry()));
-    t::FakeRun run;
-    run.inputs = {{"text", t::string("hi")}};
+    t::TestRun run;
+    run.inputs = {{"text", t::Value("hi")}};
     ASSERT_TRUE(host.run(run));
   }
   // A unique symbol that leaked out of the library would keep it.

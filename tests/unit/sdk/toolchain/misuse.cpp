@@ -67,6 +67,10 @@ struct Other {
   out << in.secret;
 #elif defined(MISUSE_LOG_SECRET)
   run.info(in.secret);
+#elif defined(MISUSE_TENSOR_OF_FLAGS)
+  dream::Tensor::zeros(run, {1}).data<bool>();
+#elif defined(MISUSE_SECRET_IN_JSON)
+  dream::JsonWriter().value(in.secret);
 #endif
 }
 
@@ -76,6 +80,13 @@ class Good {
   static void describe(dream::Schema<Inputs>& s) { ::describe(s); }
 #ifndef MISUSE_NO_RUN
   void run(const Inputs&, dream::Run&) {}
+#endif
+  struct TrainInputs {};
+#ifndef MISUSE_TRAIN_WITHOUT_SCHEMA
+  static void describe_train(dream::Schema<TrainInputs>&) {}
+#endif
+#ifndef MISUSE_SCHEMA_WITHOUT_TRAIN
+  void train(const TrainInputs&, dream::Run&) {}
 #endif
 };
 
