@@ -12,14 +12,8 @@ execute_process(COMMAND "${CMAKE_COMMAND}" -G Ninja -S "${WORK}/source" -B "${WO
                         "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Werror"
                         -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=${WORK}/installed
                 OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
-string(TIMESTAMP begin_s "%s")
-execute_process(COMMAND "${CMAKE_COMMAND}" --build "${WORK}/build" COMMAND_ERROR_IS_FATAL ANY)
-string(TIMESTAMP end_s "%s")
-math(EXPR took_s "${end_s} - ${begin_s}")
-message("built in ${took_s} s")
-if(took_s GREATER 15)
-  message(SEND_ERROR "a template took ${took_s} s to build, at most 15 s")
-endif()
+include("${CMAKE_CURRENT_LIST_DIR}/timed_build.cmake")
+timed_build("${WORK}/build")
 
 execute_process(COMMAND ninja -C "${WORK}/build" -t deps OUTPUT_VARIABLE deps
                 COMMAND_ERROR_IS_FATAL ANY)
