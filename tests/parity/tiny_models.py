@@ -1,4 +1,5 @@
 """Random miniature Stable Diffusion models of many layouts, seeded, made on the fly."""
+import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ class Tiny:
     vae: dict = field(default_factory=dict)
     text: dict = field(default_factory=dict)
     scheduler: dict = field(default_factory=dict)
-    size: tuple = (64, 64)  # width, height of the pipeline test
+    size: tuple = (40, 32)  # width, height of the pipeline test
 
 
 TINY = {
@@ -33,7 +34,7 @@ TINY = {
         unet=dict(block_out_channels=(32, 64, 64), layers_per_block=2, attention_head_dim=4,
                   down_block_types=(CROSS_DOWN, CROSS_DOWN, DOWN),
                   up_block_types=(UP, CROSS_UP, CROSS_UP), norm_num_groups=8),
-        size=(128, 384)),
+        vae=dict(block_out_channels=(8, 8, 16, 16)), size=(128, 384)),
     # SD 2.x: v-prediction, heads as a list, linear projections, OpenCLIP's gelu.
     "sd2": Tiny(
         unet=dict(block_out_channels=(32, 64), layers_per_block=1, attention_head_dim=[2, 4],
@@ -116,8 +117,13 @@ def build(name):
 
 
 def save(pipeline, folder: Path):
-    """save_pretrained, with the tokenizer's files as published models have them."""
+    """save_pretrained, with the tokenizer's and the scheduler's files as published models have them.
+
+    Clipped samples, DDIM's own default, let a random network blow rounding errors up.
+    """
     pipeline.save_pretrained(folder)
+    scheduler = folder / "scheduler" / "scheduler_config.json"
+    scheduler.write_text(json.dumps(json.loads(scheduler.read_text()) | {"clip_sample": False}))
     shutil.rmtree(folder / "tokenizer")
     shutil.copytree(EMOJI_SD / "tokenizer", folder / "tokenizer")
     return folder

@@ -93,11 +93,11 @@ TEST(Engine, HandsOverEachPictureAsSoonAsItIsDrawn) {
   request.num_outputs = 2;
   std::string order;
   request.on_step = [&](const Step& step) {
-    order += "s" + std::to_string(step.image);
+    order.append("s").append(std::to_string(step.image));
     return true;
   };
   pipeline->generate(request, [&](int index, Image image) {
-    order += "p" + std::to_string(index);
+    order.append("p").append(std::to_string(index));
     EXPECT_EQ(image.width, 64);
     EXPECT_EQ(image.pixels.size(), 64u * 64 * 3);
   });
