@@ -74,7 +74,7 @@ TEST(Encode, refuses_what_does_not_fit) {
   EXPECT_THROW(encode(image, "gif", 90), std::invalid_argument);
   image.pixels.pop_back();
   EXPECT_THROW(encode(image, "png", 90), std::invalid_argument);
-  EXPECT_THROW(encode({0, 0, {}}, "png", 90), std::invalid_argument);
+  EXPECT_THROW(encode(engine::Image{}, "png", 90), std::invalid_argument);
 }
 
 TEST(PngText, adds_readable_chunks) {
