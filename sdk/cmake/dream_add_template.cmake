@@ -1,8 +1,13 @@
-# dream_add_template(NAME vanilla SOURCES vanilla.cpp [TIER c] [DIRECTORY templates] [NO_INSTALL])
+# dream_add_template(NAME vanilla SOURCES vanilla.cpp [TIER c|torch] [DIRECTORY templates]
+#                    [NO_INSTALL])
 #
 # Builds the template library NAME.so, which a host loads from <build>/lib/dream/<DIRECTORY> or from
 # any folder in DREAM_TEMPLATE_PATH, and installs it to lib/dream/<DIRECTORY>. Nothing but
 # dream_template_entry is exported, so that two templates in one process never share a symbol.
+#
+# Tier c (the default) needs nothing but the SDK and runs on every later host of its major version.
+# Tier torch may use ATen (find_package(Torch) first) and runs only on a host with the same
+# libtorch, compiler and SDK.
 function(dream_add_template)
   cmake_parse_arguments(ARG "NO_INSTALL" "NAME;TIER;DIRECTORY" "SOURCES" ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
@@ -14,9 +19,13 @@ function(dream_add_template)
   if(NOT ARG_TIER)
     set(ARG_TIER c)
   endif()
-  if(NOT ARG_TIER STREQUAL "c")
+  if(NOT ARG_TIER MATCHES "^(c|torch)$")
     message(FATAL_ERROR "dream_add_template(${ARG_NAME}): tier '${ARG_TIER}' is unknown; this SDK "
-                        "builds tier 'c'")
+                        "builds the tiers c and torch")
+  endif()
+  if(ARG_TIER STREQUAL "torch" AND NOT (TARGET torch AND Torch_VERSION))
+    message(FATAL_ERROR "dream_add_template(${ARG_NAME}): tier torch needs libtorch: call "
+                        "find_package(Torch REQUIRED) first")
   endif()
   if(NOT ARG_DIRECTORY)
     set(ARG_DIRECTORY templates)
@@ -39,6 +48,13 @@ function(dream_add_template)
     PREFIX "" CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
     LINK_DEPENDS "${map}"
     LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib/dream/${ARG_DIRECTORY}")
+  if(ARG_TIER STREQUAL "torch")
+    # The version is the package's: the macro TORCH_VERSION is wrong in some distributions.
+    target_compile_definitions(${ARG_NAME} PRIVATE
+      "DREAM_TEMPLATE_TIER=\"torch\"" "DREAM_TEMPLATE_TORCH=\"${Torch_VERSION}\"")
+    target_link_libraries(${ARG_NAME} PRIVATE ${TORCH_LIBRARIES})
+    set_target_properties(${ARG_NAME} PROPERTIES INSTALL_RPATH "$ORIGIN/..")  # the host's libtorch
+  endif()
   if(NOT ARG_NO_INSTALL)
     install(TARGETS ${ARG_NAME} LIBRARY DESTINATION lib/dream/${ARG_DIRECTORY})
   endif()

@@ -9,7 +9,9 @@ build_packages=(
   nlohmann-json3-dev libfmt-dev libspdlog-dev libcli11-dev
   libcurl4-openssl-dev libssl-dev libre2-dev zlib1g-dev
 )
-test_packages=(libgtest-dev libgmock-dev clang-16 libclang-rt-16-dev curl procps)
+test_packages=(
+  libgtest-dev libgmock-dev clang-16 libclang-rt-16-dev curl procps abigail-tools
+)
 torch_version=2.13.0
 oracle_wheels=(
   numpy diffusers==0.42.1 transformers==5.18 accelerate safetensors peft==0.21.2 compel==2.5.1

@@ -143,14 +143,14 @@ class Field {
       }
     } else if constexpr (Shape::any_of) {
       constexpr bool fits =
-          detail::gives_any<std::decay_t<Value>>(static_cast<const Element*>(nullptr));
+          detail::gives_any<std::decay_t<const Value&>>(static_cast<const Element*>(nullptr));
       static_assert(fits, "dream: def() must have one of the types of the union");
       if constexpr (fits) {
-        data_.default_value = detail::store_alternative<std::decay_t<Value>>(
+        data_.default_value = detail::store_alternative<std::decay_t<const Value&>>(
             value, data_.name, static_cast<const Element*>(nullptr));
       }
     } else {
-      constexpr bool fits = detail::gives<std::decay_t<Value>, Element>();
+      constexpr bool fits = detail::gives<std::decay_t<const Value&>, Element>();
       static_assert(fits, "dream: def() must have the type of the input's member");
       if constexpr (fits) {
         data_.default_value = detail::store(detail::scalar_from<Element>(value, data_.name));

@@ -28,6 +28,7 @@ class Everything {
     std::optional<std::vector<int>> numbers;
     std::variant<std::string, int> either;
     std::optional<std::variant<double, bool>> maybe_either;
+    std::variant<int, std::string> other_either;
     std::vector<std::variant<std::string, int>> mixed;
   };
 
@@ -55,6 +56,7 @@ class Everything {
     s.in(&Inputs::numbers, "numbers").doc("Numbers").def({});
     s.in(&Inputs::either, "either").doc("Either").def(7).ge(1);
     s.in(&Inputs::maybe_either, "maybe_either").doc("Maybe either");
+    s.in(&Inputs::other_either, "other_either").doc("Other").def("seven");
     s.in(&Inputs::mixed, "mixed").doc("Mixed");
     s.output<dream::File>(dream::iterator);
     s.max_concurrency(3);
@@ -81,7 +83,7 @@ class SchemaTest : public ::testing::Test {
 
 TEST_F(SchemaTest, OrderIsTheOrderOfCalls) {
   const auto& inputs = host_.declared().inputs;
-  ASSERT_EQ(inputs.size(), 17U);
+  ASSERT_EQ(inputs.size(), 18U);
   EXPECT_EQ(inputs.front().name, "text");
   EXPECT_EQ(inputs[1].name, "whole");
   EXPECT_EQ(inputs.back().name, "mixed");
@@ -135,6 +137,8 @@ TEST_F(SchemaTest, ListsOptionalsAndUnions) {
   EXPECT_EQ(input("either").any_of, uint32_t{1 << DREAM_STRING | 1 << DREAM_INTEGER});
   EXPECT_EQ(input("either").type, DREAM_STRING);
   EXPECT_EQ(input("either").default_value, t::Value(7));
+  EXPECT_EQ(input("other_either").type, DREAM_INTEGER);
+  EXPECT_EQ(input("other_either").default_value, t::Value("seven"));
   EXPECT_EQ(input("maybe_either").any_of, uint32_t{1 << DREAM_NUMBER | 1 << DREAM_BOOLEAN});
   EXPECT_EQ(input("maybe_either").flags, uint32_t{DREAM_INPUT_NULLABLE});
   EXPECT_EQ(input("mixed").flags, uint32_t{DREAM_INPUT_LIST});

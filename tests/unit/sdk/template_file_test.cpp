@@ -107,6 +107,16 @@ TEST(TemplateFile, FaultsStayBehindTheBarrier) {
   host.destroy();
 }
 
+TEST(TemplateFile, OneBuiltOnSdk10StillRuns) {
+  t::TestHost host;
+  auto echo = host.load(STORED_TEMPLATE);
+  const t::Result result = echo.run({{"text", "hi"}, {"numbers", t::List{1, 2}}});
+  EXPECT_EQ(result.status, "succeeded") << result.error;
+  ASSERT_EQ(result.outputs.size(), 1U);
+  EXPECT_EQ(result.outputs[0].text.find("{\"text\":\"hi\",\"number\":1.5"), 0U);
+  EXPECT_NE(result.outputs[0].text.find("\"numbers\":[1,2]"), std::string::npos);
+}
+
 TEST(TemplateFile, IsUnmappedWhenClosed) {
   const std::string path = helper("echo");
   {

@@ -1,5 +1,6 @@
 # What a template library shows to the outside, stripped of all symbols: the ABI note, readable by
-# readelf, and one exported function. -D FILE, WORK, [NO_NOTE, NO_ENTRY]
+# readelf, and one exported function. -D FILE, WORK, [TORCH: a version, for
+# tier torch]
 get_filename_component(name "${FILE}" NAME)
 set(stripped "${WORK}/stripped-${name}")
 execute_process(COMMAND strip -s -o "${stripped}" "${FILE}" COMMAND_ERROR_IS_FATAL ANY)
@@ -14,7 +15,13 @@ if(NOT notes MATCHES "DREAM +0x")
 endif()
 execute_process(COMMAND readelf -p .note.dream.abi "${stripped}" OUTPUT_VARIABLE text
                 COMMAND_ERROR_IS_FATAL ANY)
-if(NOT text MATCHES "sdk=1\\.0;tier=c;cxx=(gcc|clang)[0-9]+;cxx11abi=[01];torch=none;")
+set(tier c)
+set(torch none)
+if(TORCH)
+  set(tier torch)
+  string(REPLACE "." "\\." torch "${TORCH}")
+endif()
+if(NOT text MATCHES "sdk=1\\.0;tier=${tier};cxx=(gcc|clang)[0-9]+;cxx11abi=[01];torch=${torch};")
   message(SEND_ERROR "unexpected text of the note:\n${text}")
 endif()
 

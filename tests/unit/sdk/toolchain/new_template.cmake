@@ -26,7 +26,8 @@ include("${CMAKE_CURRENT_LIST_DIR}/timed_build.cmake")
 timed_build("${build}")
 execute_process(COMMAND ninja -C "${build}" -t deps OUTPUT_VARIABLE deps
                 COMMAND_ERROR_IS_FATAL ANY)
-if(NOT deps MATCHES "dream/testing.hpp" OR deps MATCHES "torch/|ATen/|opencv|nlohmann|boost/|gtest/")
+if(NOT deps MATCHES "dream/testing.hpp" OR
+   deps MATCHES "torch/|ATen/|opencv|nlohmann|boost/|gtest/")
   message(SEND_ERROR "the template's headers are not what they should be:\n${deps}")
 endif()
 execute_process(COMMAND "${CMAKE_CTEST_COMMAND}" --test-dir "${build}" --output-on-failure

@@ -16,5 +16,4 @@ struct Watercolour {
   }
   dream::Engine engine;
 };
-
 DREAM_TEMPLATE(Watercolour, "watercolour", "1.0.0", "Paints any subject in watercolours.")
