@@ -18,14 +18,20 @@ def output(*command):
     return subprocess.run(command, text=True, capture_output=True, check=True).stdout
 
 
+def linked_libraries(program):
+    return " ".join(line.split()[0] for line in output("ldd", program).split("\n") if line)
+
+
 def test_dream_links_neither_libtorch_nor_opencv():
-    linked = output("ldd", DREAM)
-    assert "torch" not in linked and "c10" not in linked and "opencv" not in linked
+    linked = linked_libraries(DREAM)
+    assert "libstdc++" in linked
+    assert not re.search("torch|c10|opencv", linked)
 
 
 def test_the_worker_does_not_link_libtorch():
-    linked = output("ldd", BUILD / "bin/dream-worker")
-    assert "torch" not in linked and "opencv" in linked
+    linked = linked_libraries(BUILD / "bin/dream-worker")
+    assert "opencv" in linked
+    assert not re.search("torch|c10", linked)
 
 
 def test_a_template_exports_one_symbol_and_carries_its_note():
