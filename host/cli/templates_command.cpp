@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "host/cli/check_command.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/describe.hpp"
 #include "host/cli/errors.hpp"
@@ -18,6 +19,7 @@ struct TemplatesFlags {
   bool json = false;
   std::string name;
   WorkerFlags worker;
+  CheckFlags check;
 };
 
 std::string input_names(const nlohmann::json& schema, bool required) {
@@ -80,13 +82,20 @@ int print_schema(const TemplatesFlags& flags) {
 void add_templates_command(CLI::App& app, Command& chosen) {
   const auto flags = std::make_shared<TemplatesFlags>();
   CLI::App* templates = app.add_subcommand("templates", "List the templates that are installed");
-  templates->footer("Example:\n  dream templates\n  dream templates schema vanilla");
+  templates->footer(
+      "Example:\n  dream templates\n  dream templates schema vanilla\n  dream templates check "
+      "hello.so");
   templates->add_flag("--json", flags->json, "Print the schemas as JSON");
   flags->worker.add_to(*templates);
   CLI::App* schema = templates->add_subcommand("schema", "Print the OpenAPI 3.0.2 document of one");
   schema->footer("Example:\n  dream templates schema vanilla");
   schema->add_option("name", flags->name, "The template")->required()->type_name("NAME");
-  templates->callback([flags, schema, &chosen] {
+  CLI::App* check = add_check_subcommand(*templates, flags->check);
+  templates->callback([flags, schema, check, &chosen] {
+    if (check->parsed()) {
+      chosen = [flags] { return run_check(flags->check, flags->worker, flags->json); };
+      return;
+    }
     const bool one = schema->parsed();
     chosen = [flags, one] { return one ? print_schema(*flags) : list_templates(*flags); };
   });

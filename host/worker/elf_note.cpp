@@ -159,7 +159,11 @@ AbiNote read_abi_note(Bytes file) {
                   "it carries no DREAM ABI note: build it with dream_add_template() of the SDK");
 }
 
-bool exports_symbol(Bytes file, std::string_view name) {
+namespace {
+
+// Calls `visit` with each name the dynamic symbol tables define, until it returns false.
+template <class Visit>
+void visit_exports(Bytes file, Visit&& visit) {
   const Elf64_Ehdr header = read_header(file);
   for (std::uint64_t i = 0; header.e_shoff != 0 && i < header.e_shnum; ++i) {
     const auto table = entry<Elf64_Shdr>(file, header.e_shoff, header.e_shentsize, i);
@@ -175,11 +179,31 @@ bool exports_symbol(Bytes file, std::string_view name) {
       if (symbol->st_shndx == SHN_UNDEF || ELF64_ST_BIND(symbol->st_info) == STB_LOCAL) continue;
       if (symbol->st_name >= names->size()) continue;
       const std::string_view rest = as_text(names->subspan(symbol->st_name));
-      if (rest.size() > name.size() && rest.starts_with(name) && rest[name.size()] == '\0')
-        return true;
+      const std::size_t end = rest.find('\0');
+      if (end != std::string_view::npos && !visit(rest.substr(0, end))) return;
     }
   }
-  return false;
+}
+
+}  // namespace
+
+std::vector<std::string> exported_symbols(Bytes file) {
+  constexpr std::size_t enough = 4096;
+  std::vector<std::string> names;
+  visit_exports(file, [&](std::string_view name) {
+    if (!name.empty()) names.emplace_back(name);
+    return names.size() < enough;
+  });
+  return names;
+}
+
+bool exports_symbol(Bytes file, std::string_view wanted) {
+  bool found = false;
+  visit_exports(file, [&](std::string_view name) {
+    found = name == wanted;
+    return !found;
+  });
+  return found;
 }
 
 }  // namespace dream::worker

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace dream::worker {
 
@@ -40,6 +41,10 @@ AbiNote read_abi_note(std::span<const std::byte> file);
 
 // The note's text, `sdk=1.0;tier=c;…`. Throws NoteError (corrupt) that says what is wrong with it.
 AbiNote parse_abi_note(std::string_view text);
+
+// The names that the dynamic symbol table defines, in its order; at most 4096 of them. Empty also
+// for a table that makes no sense.
+std::vector<std::string> exported_symbols(std::span<const std::byte> file);
 
 // True when the dynamic symbol table defines `name`. False also for a table that makes no sense.
 bool exports_symbol(std::span<const std::byte> file, std::string_view name);
