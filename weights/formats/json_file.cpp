@@ -2,7 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
 
 #include "weights/formats/memory_map.hpp"
@@ -13,6 +16,29 @@ namespace {
 
 constexpr std::size_t max_bytes = 64'000'000;
 constexpr int max_depth = 64;
+
+// `text` with quotes around Python's words for numbers that JSON does not have, where they stand
+// outside of strings.
+std::string quote_bare_words(std::string_view text) {
+  constexpr std::string_view words[] = {"-Infinity", "Infinity", "NaN"};
+  std::string quoted;
+  bool in_string = false;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto rest = text.substr(at);
+    const auto* word = std::ranges::find_if(
+        words, [&](std::string_view candidate) { return rest.starts_with(candidate); });
+    if (!in_string && word != std::end(words)) {
+      quoted.append("\"").append(*word).append("\"");
+      at += word->size();
+      continue;
+    }
+    const std::size_t size = in_string && text[at] == '\\' && at + 1 < text.size() ? 2 : 1;
+    if (text[at] == '"') in_string = !in_string;
+    quoted.append(text, at, size);
+    at += size;
+  }
+  return quoted;
+}
 
 }  // namespace
 
@@ -36,7 +62,10 @@ nlohmann::json read_json_object(const std::filesystem::path& path) {
   try {
     value = json::parse(text.begin(), text.end(), check_depth);
   } catch (const json::parse_error& error) {
-    throw Error(fmt::format("{}: is not valid JSON at byte {}", file.name, error.byte));
+    const std::string quoted = quote_bare_words(text);
+    if (quoted.size() != text.size()) value = json::parse(quoted, check_depth, false);
+    if (quoted.size() == text.size() || value.is_discarded())
+      throw Error(fmt::format("{}: is not valid JSON at byte {}", file.name, error.byte));
   } catch (const json::exception&) {
     throw Error(fmt::format("{}: holds a JSON number that is out of range", file.name));
   }

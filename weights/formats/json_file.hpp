@@ -6,9 +6,10 @@
 
 namespace dream::weights {
 
-// Reads a JSON object. A UTF-8 byte order mark is skipped. Throws Error naming the path when the
-// file is missing, larger than 64 MB, not UTF-8, not valid JSON, nested deeper than 64 levels, or
-// no object.
+// Reads a JSON object. A UTF-8 byte order mark is skipped. The words NaN, Infinity and -Infinity,
+// which Python writes for numbers that JSON does not have, are read as strings. Throws Error naming
+// the path when the file is missing, larger than 64 MB, not UTF-8, not valid JSON, nested deeper
+// than 64 levels, or no object.
 nlohmann::json read_json_object(const std::filesystem::path& path);
 
 }  // namespace dream::weights

@@ -118,12 +118,29 @@ TEST(ModelFolder, NamesWhatIsMissing) {
   EXPECT_TRUE(holds(error_of([&] { folder.config("scheduler"); }), "scheduler_config.json"));
 }
 
+TEST(ModelFolder, ReadsPythonsInfinities) {
+  const TemporaryFolder files;
+  files.write("model_index.json", index_text);
+  files.write("scheduler/scheduler_config.json",
+              R"({"lambda_min_clipped": -Infinity, "high":Infinity,"none" :NaN, )"
+              R"("text": "NaN \" -Infinity", "list": [Infinity, -1, {"NaN": -Infinity}]})");
+  const nlohmann::json config = ModelFolder::open(files.path()).config("scheduler");
+  EXPECT_EQ(config["lambda_min_clipped"], "-Infinity");
+  EXPECT_EQ(config["high"], "Infinity");
+  EXPECT_EQ(config["none"], "NaN");
+  EXPECT_EQ(config["text"], "NaN \" -Infinity");
+  EXPECT_EQ(config["list"], nlohmann::json::parse(R"(["Infinity", -1, {"NaN": "-Infinity"}])"));
+}
+
 TEST(ModelFolder, NamesMalformedJson) {
   const TemporaryFolder files;
   const std::pair<std::string, const char*> cases[] = {
       {"", "is empty, expected JSON"},
       {"{", "not valid JSON at byte"},
-      {"{\"a\":NaN}", "not valid JSON at byte"},
+      {"{\"a\":nan}", "not valid JSON at byte"},
+      {"{\"a\":NaN,}", "not valid JSON at byte"},
+      {"{\"a\":+Infinity}", "not valid JSON at byte"},
+      {"{\"a\":\"NaN\",}", "not valid JSON at byte"},
       {"[1]", "holds a JSON array, expected an object"},
       {"{\"a\":1e999}", "not valid JSON"},
       {"\xFF\xFE{", "is UTF-16"},
