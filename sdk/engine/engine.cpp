@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/randn.h>
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <torch/version.h>
@@ -12,7 +13,10 @@
 #include <mutex>
 #include <utility>
 
+#include "sdk/engine/pipeline/host_tensor.hpp"
 #include "sdk/engine/pipeline/stable_diffusion.hpp"
+#include "sdk/engine/pipeline/stages.hpp"
+#include "sdk/engine/pipeline/torch_call.hpp"
 
 namespace dream::engine {
 namespace {
@@ -98,6 +102,13 @@ class TorchEngine final : public Engine {
       throw std::runtime_error(
           fmt::format("{}: {}", folder.string(), error.what_without_backtrace()));
     }
+  }
+
+  HostTensor randn(const std::vector<std::int64_t>& shape, std::uint64_t seed) const override {
+    return torch_call([&] {
+      auto generator = picture_generator(static_cast<std::int64_t>(seed), 0);
+      return to_host(at::randn(shape, generator, at::TensorOptions(at::kFloat)));
+    });
   }
 
   std::string torch_version() const override { return TORCH_VERSION; }

@@ -34,6 +34,12 @@ struct Image {
   std::vector<std::uint8_t> pixels;
 };
 
+// fp32 values in row-major order, in CPU memory.
+struct HostTensor {
+  std::vector<std::int64_t> shape;
+  std::vector<float> data;
+};
+
 struct Step {
   int image = 0;   // index of the picture, from 0
   int images = 1;  // pictures of this request
@@ -56,14 +62,42 @@ struct GenerateRequest {
 
   // Called after each denoise step; false stops the request: generate() throws Canceled.
   std::function<bool(const Step&)> on_step;
+  // Called before on_step with the latents [1, C, h, w]; they may be changed in place, not resized.
+  std::function<void(const Step&, HostTensor& latents)> on_latents;
   // One line per thing the user should know, e.g. a prompt that was cut. May be empty.
   std::function<void(const std::string&)> on_log;
+};
+
+// One picture to be denoised step by step.
+struct DenoiseRequest {
+  int steps = 20;
+  std::string scheduler = "DPMSolverMultistep";
+  double guidance_scale = 7.5;  // <= 1: the negative prompt is not used
+  std::uint64_t seed = 0;       // of the starting noise and of what the steps draw
+  HostTensor prompt;            // of encode_prompt(): [1, tokens, width]
+  std::optional<HostTensor> negative_prompt;  // needed with guidance, of the prompt's shape
+  std::optional<HostTensor> latents;  // N(0,1) noise to start from; unset: drawn from seed
+  int width = 0;   // pixels, as in GenerateRequest; not used with latents
+  int height = 0;
+};
+
+// The loop of generate(), one call per step. One thread at a time; must not outlive its pipeline.
+class DenoiseLoop {
+ public:
+  virtual ~DenoiseLoop() = default;
+  // One step; returns how many are left. Throws InvalidInput after the last.
+  virtual int step() = 0;
+  // The current latents [1, C, h, w]: valid until the next call, may be changed in place.
+  virtual HostTensor& latents() = 0;
 };
 
 struct ModelInfo {
   int native_size = 512;   // pixels per side: unet.sample_size x VAE factor
   int size_multiple = 8;   // VAE factor
   std::string prediction_type;  // "epsilon" or "v_prediction"
+  int latent_channels = 4;
+  int text_tokens = 77;  // of one context window
+  int text_width = 768;  // of a text embedding
 };
 
 // One set of weights, ready to draw. Immutable: any number of threads may call generate().
@@ -75,6 +109,16 @@ class Pipeline {
   // decoded. Throws InvalidInput, Canceled, std::runtime_error.
   virtual void generate(const GenerateRequest& request,
                         const std::function<void(int index, Image image)>& on_image) const = 0;
+
+  // The parts of generate(); each throws InvalidInput that names what does not fit the weights.
+  // Text embedding [1, tokens, width].
+  virtual HostTensor encode_prompt(const std::string& prompt, int clip_skip) const = 0;
+  // A picture whose sides are multiples of the VAE factor to scaled latents [1, C, h, w]; `seed`
+  // draws the posterior sample as torch.randn does.
+  virtual HostTensor encode_image(const Image& image, std::uint64_t seed) const = 0;
+  // Scaled latents [1, C, h, w] to a picture.
+  virtual Image decode_latents(const HostTensor& latents) const = 0;
+  virtual std::unique_ptr<DenoiseLoop> denoise(const DenoiseRequest& request) const = 0;
 };
 
 struct EngineOptions {
@@ -91,6 +135,8 @@ class Engine {
   virtual std::shared_ptr<const Pipeline> load(
       const std::filesystem::path& weights,
       const std::function<void(const std::string&)>& warn) = 0;
+  // Noise as torch.randn draws it on a CPU generator with this seed. No size may be negative.
+  virtual HostTensor randn(const std::vector<std::int64_t>& shape, std::uint64_t seed) const = 0;
   virtual std::string torch_version() const = 0;
   virtual std::string device() const = 0;  // "cpu", "cuda:0"
   virtual std::string dtype() const = 0;   // "fp32", ...

@@ -1,6 +1,7 @@
 // Runs single stages of the engine for the parity tests. Reads one JSON request from stdin:
 //   {"model": FOLDER, "inputs": FILE?, "output": FILE, "threads": N, "dtype": D,
-//    "operations": [{"op": "text|unet|decode|encode|latents|generate", "out": NAME, ...}]}
+//    "operations": [{"op": "text|unet|decode|encode|latents|generate|encode_image", "out": NAME,
+//    ...}]}
 // Tensors go in and out as safetensors. Prints one JSON object: an entry per operation with its
 // seconds and, where it failed, the error and its kind.
 #include <ATen/ATen.h>
@@ -105,10 +106,25 @@ struct Probe {
     });
   }
 
+  // Pixels 0..255 [height, width, 3] through engine.hpp.
+  at::Tensor encode_picture(const at::Tensor& pixels, std::uint64_t seed) const {
+    const auto bytes = pixels.to(at::kByte).contiguous();
+    const auto* first = bytes.const_data_ptr<std::uint8_t>();
+    auto latents = pipeline.encode_image({static_cast<int>(bytes.size(1)),
+                                          static_cast<int>(bytes.size(0)),
+                                          {first, first + bytes.numel()}},
+                                         seed);
+    return at::from_blob(latents.data.data(), latents.shape, at::kFloat).clone();
+  }
+
   void run(const json& operation, json& reply) {
     const auto op = operation.at("op").get<std::string>();
     const auto out = operation.value("out", op);
     if (op == "generate") return generate(operation, out, reply);
+    if (op == "encode_image") {
+      outputs[out] = encode_picture(input(operation, "pixels"), operation.at("seed"));
+      return;
+    }
     const c10::InferenceMode inference;
     const auto& parts = pipeline.parts();
     const auto request = to_request(operation);

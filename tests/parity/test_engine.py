@@ -6,6 +6,7 @@ miniatures of other layouts: relative error at most 1e-4, pixels within one leve
 import numpy as np
 import pytest
 import torch
+from diffusers import StableDiffusionPipeline
 
 import tiny_models
 from engine_client import run_engine
@@ -113,8 +114,11 @@ def test_vae(models, name):
 
 def reference_run(model, scheduler, size, **request):
     pipeline, folder = model
-    # From the file: a config in memory also remembers which of its values were defaults.
-    pipeline.scheduler = SCHEDULERS[scheduler].from_pretrained(folder / "scheduler")
+    # Given at construction, where diffusers sets clip_sample and steps_offset right.
+    pipeline = StableDiffusionPipeline(requires_safety_checker=False, **pipeline.components | {
+        "scheduler": SCHEDULERS[scheduler].from_pretrained(folder / "scheduler")})
+    pipeline.set_progress_bar_config(disable=True)
+    assert not getattr(pipeline.scheduler.config, "clip_sample", False)
     latents = pipeline(generator=seeded(request.pop("seed")), width=size[0], height=size[1],
                        output_type="latent", **request).images
     decoded = pipeline.vae.decode(latents / pipeline.vae.config.scaling_factor).sample

@@ -47,6 +47,24 @@ AutoencoderKL load_vae(const weights::ModelFolder& folder, const Compute& comput
   return model;
 }
 
+// Stable Diffusion predicts noise in an unbounded latent space and starts its steps at 1; some
+// published configs say otherwise or leave it to defaults of other uses. diffusers corrects both
+// where it makes the pipeline, whatever the file says.
+nlohmann::json scheduler_config(nlohmann::json config) {
+  if (!config.is_object()) return config;  // reported where it is read
+  config["clip_sample"] = false;
+  config["steps_offset"] = 1;
+  if (const auto found = config.find("_use_default_values");
+      found != config.end() && found->is_array()) {
+    auto others = nlohmann::json::array();
+    for (const auto& key : *found) {
+      if (key != "clip_sample" && key != "steps_offset") others.push_back(key);
+    }
+    *found = std::move(others);
+  }
+  return config;
+}
+
 // What each part assumes of its neighbours.
 void check_fit(const Components& parts) {
   const auto text_width = parts.text_encoder.config().hidden_size;
@@ -76,7 +94,7 @@ Components Components::load(const std::filesystem::path& path, const Compute& co
       .text_encoder = load_text_encoder(folder, compute, warn),
       .unet = load_unet(folder, compute, warn),
       .vae = load_vae(folder, compute, warn),
-      .scheduler = folder.config("scheduler"),
+      .scheduler = scheduler_config(folder.config("scheduler")),
       .compute = compute,
   };
   check_fit(parts);

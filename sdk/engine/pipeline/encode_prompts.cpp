@@ -23,16 +23,17 @@ void tell_if_cut(const Components& parts, const GenerateRequest& request, std::s
 
 }  // namespace
 
+at::Tensor encode_text(const Components& parts, const std::string& text, int clip_skip) {
+  return parts.text_encoder.forward(parts.tokenizer.encode(text), clip_skip);
+}
+
 at::Tensor encode_prompts(const Components& parts, const GenerateRequest& request, bool guided) {
   tell_if_cut(parts, request, "prompt", request.prompt);
-  const auto prompt =
-      parts.text_encoder.forward(parts.tokenizer.encode(request.prompt), request.clip_skip);
+  const auto prompt = encode_text(parts, request.prompt, request.clip_skip);
   if (!guided) return prompt;
   tell_if_cut(parts, request, "negative_prompt", request.negative_prompt);
   // As in diffusers, clip_skip concerns the prompt alone.
-  const auto negative =
-      parts.text_encoder.forward(parts.tokenizer.encode(request.negative_prompt), 0);
-  return at::cat({negative, prompt});
+  return at::cat({encode_text(parts, request.negative_prompt, 0), prompt});
 }
 
 }  // namespace dream::engine

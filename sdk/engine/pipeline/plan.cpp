@@ -30,6 +30,10 @@ std::int64_t checked_side(std::string_view input, std::int64_t pixels, std::int6
 
 }  // namespace
 
+void check_clip_skip(int clip_skip, const Components& parts) {
+  check_range("clip_skip", clip_skip, 0, static_cast<int>(parts.text_encoder.config().layers) - 1);
+}
+
 Plan make_plan(const GenerateRequest& request, const Components& parts) {
   const auto multiple = parts.vae.config().scale();
   const auto native = parts.unet.config().sample_size * multiple;
@@ -42,8 +46,7 @@ Plan make_plan(const GenerateRequest& request, const Components& parts) {
   }
   check_range("num_outputs", request.num_outputs, 1, max_pictures);
   check_range("num_inference_steps", request.num_inference_steps, 1, max_steps);
-  check_range("clip_skip", request.clip_skip, 0,
-              static_cast<int>(parts.text_encoder.config().layers) - 1);
+  check_clip_skip(request.clip_skip, parts);
   if (!std::isfinite(request.guidance_scale) || request.guidance_scale < 0) {
     throw InvalidInput(
         fmt::format("guidance_scale is {}: allowed are 0 and above", request.guidance_scale));

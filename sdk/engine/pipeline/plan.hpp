@@ -19,4 +19,7 @@ struct Plan {
 // Throws InvalidInput naming the input, its value and what is allowed.
 Plan make_plan(const GenerateRequest& request, const Components& parts);
 
+// Throws InvalidInput unless the text encoder has so many layers to leave out.
+void check_clip_skip(int clip_skip, const Components& parts);
+
 }  // namespace dream::engine

@@ -1,7 +1,10 @@
 // The pipeline behind engine.hpp: one request from prompt to pictures, stage by stage.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <memory>
+#include <string>
 
 #include "sdk/engine/engine.hpp"
 #include "sdk/engine/pipeline/components.hpp"
@@ -14,6 +17,10 @@ class StableDiffusion final : public Pipeline {
   const ModelInfo& info() const override { return info_; }
   void generate(const GenerateRequest& request,
                 const std::function<void(int index, Image image)>& on_image) const override;
+  HostTensor encode_prompt(const std::string& prompt, int clip_skip) const override;
+  HostTensor encode_image(const Image& image, std::uint64_t seed) const override;
+  Image decode_latents(const HostTensor& latents) const override;
+  std::unique_ptr<DenoiseLoop> denoise(const DenoiseRequest& request) const override;
   const Components& parts() const { return parts_; }
 
  private:

@@ -5,14 +5,16 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <functional>
+#include <string>
 
 #include "sdk/engine/engine.hpp"
 #include "sdk/engine/pipeline/components.hpp"
 #include "sdk/engine/pipeline/plan.hpp"
-#include "sdk/engine/schedulers/scheduler.hpp"
 
 namespace dream::engine {
+
+// [1, tokens, width] of one text, after all layers of the encoder but the last `clip_skip`.
+at::Tensor encode_text(const Components& parts, const std::string& text, int clip_skip);
 
 // [1 or 2, tokens, width]: the prompt, under guidance preceded by the negative prompt. A prompt
 // longer than the encoder's positions is cut, and request.on_log told so.
@@ -25,17 +27,14 @@ at::Generator picture_generator(std::int64_t seed, int index);
 // Unit Gaussian noise [1, latent channels, h, w] in fp32, drawn on the CPU, then moved.
 at::Tensor initial_noise(const Components& parts, const Plan& plan, at::Generator& generator);
 
-// From scaled noise to latents in fp32. `after_step` gets the number of steps done; false stops:
-// throws Canceled.
-at::Tensor denoise(const Components& parts, const Plan& plan, Scheduler& scheduler,
-                   at::Tensor latents, TextContext& text, at::Generator& generator,
-                   const std::function<bool(int done)>& after_step);
-
 // Picture `index` of a request up to its latents: noise, then every step of the loop.
 at::Tensor draw_latents(const Components& parts, const GenerateRequest& request, const Plan& plan,
                         int index, TextContext& text);
 
 // Latents of one picture to 8-bit RGB, rounded as diffusers does.
 Image decode(const Components& parts, const at::Tensor& latents);
+
+// A picture to scaled latents in fp32, with a sample of the posterior drawn on the CPU.
+at::Tensor encode(const Components& parts, const Image& image, at::Generator& generator);
 
 }  // namespace dream::engine
