@@ -20,14 +20,30 @@ std::string compiler() {
 }
 
 std::string refuse_torch_tier(const AbiNote& note, const HostAbi& host) {
-  const std::string ours = "sdk=" + version(host.sdk_major, host.sdk_minor) + " cxx=" + host.cxx +
-                           " cxx11abi=" + host.cxx11abi + " torch=" + host.torch;
-  const std::string theirs = "sdk=" + note.value("sdk") + " cxx=" + note.value("cxx") +
-                             " cxx11abi=" + note.value("cxx11abi") +
-                             " torch=" + note.value("torch");
-  if (ours == theirs && host.torch != "none") return {};
-  return "it is of tier torch, which needs an exact match: built with " + theirs +
-         ", this dream is " + ours + ": rebuild the template for this dream, or in tier c";
+  const std::string sdk = version(host.sdk_major, host.sdk_minor);
+  const std::string reason = "it is of tier torch, which needs an exact match: it was built with ";
+  if (host.torch == "none")
+    return reason + "torch " + note.value("torch") +
+           ", this dream without torch: use a dream that has the diffusion engine, or rebuild the "
+           "template in tier c";
+  struct Fact {
+    const char* name;
+    std::string theirs, ours;
+  };
+  const Fact facts[] = {{"torch", note.value("torch"), host.torch},
+                        {"compiler", note.value("cxx"), host.cxx},
+                        {"cxx11abi", note.value("cxx11abi"), host.cxx11abi},
+                        {"SDK", note.value("sdk"), sdk}};
+  std::string theirs, ours;
+  for (const Fact& fact : facts) {
+    if (fact.theirs == fact.ours) continue;
+    const std::string comma = theirs.empty() ? "" : ", ";
+    theirs += comma + fact.name + " " + (fact.theirs.empty() ? "unknown" : fact.theirs);
+    ours += comma + fact.name + " " + fact.ours;
+  }
+  if (theirs.empty()) return {};
+  return reason + theirs + ", this dream with " + ours +
+         ": rebuild the template with what this dream has, or in tier c";
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "host/worker/abi_check.hpp"
+#include "host/worker/sdk_host/engine_library.hpp"
 
 namespace dream::worker {
 namespace {
@@ -33,16 +34,27 @@ std::vector<std::byte> read_file(const std::filesystem::path& path) {
   return bytes;
 }
 
-void check_before_loading(const std::filesystem::path& path) {
+// Returns the tier.
+std::string check_before_loading(const std::filesystem::path& path) {
   const std::vector<std::byte> bytes = read_file(path);
   try {
-    const std::string refusal = abi_refusal(read_abi_note(bytes), host_abi());
+    const AbiNote note = read_abi_note(bytes);
+    const std::string refusal = abi_refusal(note, host_abi());
     if (!refusal.empty()) refuse(path, refusal);
     if (!exports_symbol(bytes, DREAM_TEMPLATE_ENTRY))
       refuse(path, std::string("it does not export ") + DREAM_TEMPLATE_ENTRY +
                        ": build it with dream_add_template() and one DREAM_TEMPLATE() line");
+    return note.tier;
   } catch (const NoteError& error) {
     refuse(path, error.what());
+  }
+}
+
+void load_torch(const std::filesystem::path& path) {
+  try {
+    load_engine_library();
+  } catch (const std::runtime_error& error) {
+    refuse(path, std::string("it is of tier torch: ") + error.what());
   }
 }
 
@@ -84,7 +96,8 @@ void check_struct(const std::filesystem::path& path, const dream_template& entry
 }  // namespace
 
 const dream_template& load_template(const std::filesystem::path& path) {
-  check_before_loading(path);
+  // Such a template resolves libtorch's symbols in the libtorch of the engine.
+  if (check_before_loading(path) == "torch") load_torch(path);
   const dream_template_entry_fn entry_of = load_entry(path);
   const dream_template* entry = nullptr;
   try {

@@ -1,4 +1,4 @@
-// Picture files from 8-bit RGB pixels, with OpenCV's codecs.
+// Picture files from 8-bit pixels, with OpenCV's codecs.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sdk/engine/engine.hpp"
+#include "sdk/engine/image/picture.hpp"
 
 namespace dream::worker::imaging {
 
@@ -13,5 +14,8 @@ namespace dream::worker::imaging {
 // Throws std::invalid_argument for an unknown format or pixels that do not fit the size,
 // std::runtime_error when the codec fails.
 std::vector<std::uint8_t> encode(const engine::Image& image, std::string_view format, int quality);
+// Grey is written as grey where the format has it; jpg has no alpha: it shows the picture on white.
+std::vector<std::uint8_t> encode(const engine::Picture& picture, std::string_view format,
+                                 int quality);
 
 }  // namespace dream::worker::imaging

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <random>
 
 #include "host/worker/sdk_host/diffusion_inputs.hpp"
 #include "host/worker/sdk_host/sdk_error.hpp"
+#include "host/worker/sdk_host/status.hpp"
+#include "host/worker/sdk_host/tensor.hpp"
 
 namespace dream::worker {
 namespace {
@@ -25,6 +28,17 @@ dream_overrides known_part(const dream_overrides* overrides) {
   if (overrides == nullptr) return known;
   std::memcpy(&known, overrides, std::min<std::size_t>(overrides->struct_size, sizeof known));
   return known;
+}
+
+std::function<void(const engine::Step&, engine::HostTensor&)> latents_hook(
+    const dream_overrides& given) {
+  return [call = given.on_latents, user = given.user](const engine::Step& step,
+                                                      engine::HostTensor& latents) {
+    dream_dl_tensor shown = dl_view(latents);
+    dream_status* status = call(user, static_cast<std::uint64_t>(step.step),
+                                static_cast<std::uint64_t>(step.steps), &shown);
+    if (status != nullptr) throw_template_error(status);
+  };
 }
 
 // 16 bits, as the original templates draw: short enough to be typed again.
@@ -61,8 +75,7 @@ DiffusionJob diffusion_job(const RunState& run, const dream_overrides* overrides
   if (given.prompt != nullptr) request.prompt = view(*given.prompt, "prompt override");
   if (given.negative_prompt != nullptr)
     request.negative_prompt = view(*given.negative_prompt, "negative_prompt override");
-  if (given.on_latents != nullptr)
-    throw SdkError(DREAM_UNSUPPORTED, "this host's engine does not show its latents (on_latents)");
+  if (given.on_latents != nullptr) request.on_latents = latents_hook(given);
   request.width = value(run, "width", model.native_size);
   request.height = value(run, "height", model.native_size);
   check_size(request);

@@ -17,8 +17,7 @@ struct DiffusionJob {
   int output_quality = 95;
 };
 
-// Throws SdkError: DREAM_INVALID_INPUT that names the inputs, e.g. for too many pixels;
-// DREAM_UNSUPPORTED for an override that this build cannot do.
+// Throws SdkError: DREAM_INVALID_INPUT that names the inputs, e.g. for too many pixels.
 DiffusionJob diffusion_job(const RunState& run, const dream_overrides* overrides,
                            const engine::ModelInfo& model);
 

@@ -2,20 +2,15 @@
 // picture files: request, progress, cancel, encoding, metrics.
 #include <algorithm>
 #include <chrono>
-#include <cstddef>
 #include <filesystem>
-#include <fstream>
 
 #include "host/worker/imaging/encode.hpp"
 #include "host/worker/imaging/picture_text.hpp"
+#include "host/worker/sdk_host/diffusion.hpp"
 #include "host/worker/sdk_host/diffusion_request.hpp"
 #include "host/worker/sdk_host/interfaces.hpp"
+#include "host/worker/sdk_host/output_file.hpp"
 #include "host/worker/sdk_host/status.hpp"
-
-struct dream_diffusion {
-  std::shared_ptr<const dream::engine::Pipeline> pipeline;  // null: a template without weights
-  std::string model;                                        // name of the weights
-};
 
 namespace dream::worker {
 namespace fs = std::filesystem;
@@ -47,14 +42,6 @@ void close(dream_diffusion* engine) noexcept {
   delete engine;
 }
 
-void write(const fs::path& path, const std::vector<std::uint8_t>& bytes) {
-  std::ofstream file(path, std::ios::binary);
-  file.write(reinterpret_cast<const char*>(bytes.data()),
-             static_cast<std::streamsize>(bytes.size()));
-  if (!file.flush())
-    throw std::runtime_error("cannot write the picture " + path.native() + ": is the disk full?");
-}
-
 void emit_picture(const dream_diffusion& engine, RunState& run, const DiffusionJob& job, int index,
                   const engine::Image& image) {
   const std::int64_t seed = job.request.seed + index;
@@ -65,7 +52,7 @@ void emit_picture(const dream_diffusion& engine, RunState& run, const DiffusionJ
                                      image.width, image.height}));
   const std::string name = "seed-" + std::to_string(seed) + "." + job.output_format;
   const fs::path path = fs::path(run.temp_folder()) / name;
-  write(path, file);
+  write_file(path, file);
   run.emit_file(path, name);
 }
 
@@ -78,10 +65,9 @@ bool report_step(RunState& run, const engine::Step& step) {
   return !run.canceled();
 }
 
-void draw(const dream_diffusion& engine, RunState& run, const dream_overrides* overrides) {
-  if (engine.pipeline == nullptr)
-    throw std::runtime_error("This is a template, not a real model - add weights");
-  DiffusionJob job = diffusion_job(run, overrides, engine.pipeline->info());
+void draw(dream_diffusion& engine, RunState& run, const dream_overrides* overrides) {
+  const engine::Pipeline& pipeline = pipeline_of(&engine);
+  DiffusionJob job = diffusion_job(run, overrides, pipeline.info());
   if (job.seed_drawn) run.log("info", "Using seed: " + std::to_string(job.request.seed));
   std::uint64_t steps = 0;
   job.request.on_step = [&](const engine::Step& step) {
@@ -91,7 +77,7 @@ void draw(const dream_diffusion& engine, RunState& run, const dream_overrides* o
   int pictures = 0;
   Seconds encoding{0};
   const auto begin = SteadyClock::now();
-  engine.pipeline->generate(job.request, [&](int index, const engine::Image& image) {
+  pipeline.generate(job.request, [&](int index, const engine::Image& image) {
     const auto drawn = SteadyClock::now();
     emit_picture(engine, run, job, index, image);
     ++pictures;
@@ -112,14 +98,14 @@ dream_status* generate(dream_diffusion* engine, dream_run* run,
 }  // namespace
 
 const dream_engine_diffusion_1& engine_diffusion_interface() {
-  // The size says how far this host goes: to generate(). A template sees the rest as missing.
-  static constexpr dream_engine_diffusion_1 table = [] {
-    dream_engine_diffusion_1 known{};
-    known.struct_size = offsetof(dream_engine_diffusion_1, generate) + sizeof known.generate;
-    known.open = open;
-    known.close = close;
-    known.generate = generate;
-    return known;
+  static const dream_engine_diffusion_1 table = [] {
+    dream_engine_diffusion_1 all{};
+    all.struct_size = sizeof all;
+    all.open = open;
+    all.close = close;
+    all.generate = generate;
+    add_diffusion_parts(all);
+    return all;
   }();
   return table;
 }

@@ -4,33 +4,44 @@
 #include <boost/dll/shared_library.hpp>
 #include <stdexcept>
 
+#include "host/worker/sdk_host/sdk_error.hpp"
+
 namespace dream::worker {
 namespace {
+namespace dll = boost::dll;
 
-engine::Engine* load_engine(const engine::EngineOptions& options) {
-  namespace dll = boost::dll;
+dll::shared_library* open_library() {
   const auto prefix = dll::program_location().parent_path().parent_path();
   const auto path = prefix / "lib" / "dream" / "libdream_engine.so";
   if (!boost::filesystem::exists(path))
-    throw std::runtime_error("this dream was built without the diffusion engine: " + path.string() +
-                             " does not exist");
+    throw SdkError(DREAM_UNSUPPORTED, "this dream was built without the diffusion engine: " +
+                                          path.string() + " does not exist");
   try {
     // Global, so that the engine's exceptions are known on this side. Leaked, so that it stays.
-    auto* library =
-        new dll::shared_library(path, dll::load_mode::rtld_now | dll::load_mode::rtld_global);
-    const auto& create =
-        library->get<engine::Engine*(const engine::EngineOptions&)>("dream_engine_create");
-    return create(options);
+    return new dll::shared_library(path, dll::load_mode::rtld_now | dll::load_mode::rtld_global);
   } catch (const boost::system::system_error& error) {
     throw std::runtime_error("cannot load the diffusion engine: " + std::string(error.what()));
   }
 }
 
+dll::shared_library& library() {
+  static dll::shared_library* const loaded = open_library();
+  return *loaded;
+}
+
 }  // namespace
+
+void load_engine_library() {
+  library();
+}
 
 engine::Engine& EngineLibrary::engine(const engine::EngineOptions& options) {
   const std::lock_guard lock(mutex_);
-  if (engine_ == nullptr) engine_ = load_engine(options);
+  if (engine_ == nullptr) {
+    const auto& create =
+        library().get<engine::Engine*(const engine::EngineOptions&)>("dream_engine_create");
+    engine_ = create(options);
+  }
   return *engine_;
 }
 

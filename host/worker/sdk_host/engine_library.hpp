@@ -11,10 +11,15 @@
 
 namespace dream::worker {
 
+// Loads <prefix>/lib/dream/libdream_engine.so, and with it libtorch, whose symbols are then open to
+// libraries loaded later. Once per process; any thread. Throws SdkError (DREAM_UNSUPPORTED) when it
+// is not there, std::runtime_error when it does not load.
+void load_engine_library();
+
 class EngineLibrary {
  public:
-  // Loads <prefix>/lib/dream/libdream_engine.so at the first call; later calls ignore `options`.
-  // Throws std::runtime_error when it is not there or refuses the options.
+  // Makes the engine at the first call; later calls ignore `options`. Throws as
+  // load_engine_library() does, and std::runtime_error when the engine refuses the options.
   engine::Engine& engine(const engine::EngineOptions& options);
 
   // The weights of this process, read once. Throws std::runtime_error.

@@ -17,6 +17,9 @@ const void* query(const dream_host*, const char* id) noexcept {
   if (wanted == DREAM_RUN_1) return &run_interface();
   if (wanted == DREAM_LOG_1) return &log_interface();
   if (wanted == DREAM_METRIC_1) return &metric_interface();
+  if (wanted == DREAM_IMAGE_1) return &image_interface();
+  if (wanted == DREAM_TENSOR_1) return &tensor_interface();
+  if (wanted == DREAM_ANNOTATOR_1) return &annotator_interface();
   if (wanted == DREAM_ENGINE_DIFFUSION_1) return &engine_diffusion_interface();
   return nullptr;
 }

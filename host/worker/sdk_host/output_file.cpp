@@ -1,6 +1,7 @@
 #include "host/worker/sdk_host/output_file.hpp"
 
 #include <algorithm>
+#include <fstream>
 
 #include "host/base/mime.hpp"
 #include "host/worker/sdk_host/sdk_error.hpp"
@@ -52,6 +53,15 @@ fs::path take_file(const fs::path& file, const fs::path& folder, const std::stri
   } catch (const fs::filesystem_error& error) {
     throw SdkError(DREAM_INTERNAL, "output file " + file.native() + ": " + error.what());
   }
+}
+
+void write_file(const fs::path& path, const std::vector<std::uint8_t>& bytes) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+  if (!file.flush())
+    throw SdkError(DREAM_INTERNAL, "cannot write " + path.native() +
+                                       ": is the folder there, and is there room on the disk?");
 }
 
 std::string media_type(std::string_view name) {

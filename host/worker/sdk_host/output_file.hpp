@@ -1,9 +1,11 @@
 // Takes a template's output file over into the folder of its prediction.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace dream::worker {
 
@@ -15,6 +17,9 @@ void check_file_name(std::string_view name);
 std::filesystem::path take_file(const std::filesystem::path& file,
                                 const std::filesystem::path& folder, const std::string& name,
                                 const std::filesystem::path& own_folder);
+
+// Writes a whole file. Throws SdkError (DREAM_INTERNAL) naming it.
+void write_file(const std::filesystem::path& path, const std::vector<std::uint8_t>& bytes);
 
 // By extension; "application/octet-stream" for an unknown one.
 std::string media_type(std::string_view name);

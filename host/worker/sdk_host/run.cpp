@@ -102,7 +102,32 @@ void RunState::count_output() {
   ++outputs_;
 }
 
+// Remembers why a call of the template was refused.
+template <class Body>
+void RunState::hold_to_account(Body&& body) {
+  try {
+    body();
+  } catch (const SdkError& error) {
+    const std::lock_guard lock(mutex_);
+    refusals_.insert(error.what());
+    throw;
+  }
+}
+
+bool RunState::refused_template(const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  return refusals_.contains(reason);
+}
+
 void RunState::emit(const dream_value& value) {
+  hold_to_account([&] { emit_value(value); });
+}
+
+void RunState::emit_file(const fs::path& file, std::string_view name) {
+  hold_to_account([&] { publish_file(file, name); });
+}
+
+void RunState::emit_value(const dream_value& value) {
   auto json = to_json(&value, "output");
   const dream_type wanted = schema_.output_type();
   if (!fits_output(value.type, wanted))
@@ -110,14 +135,14 @@ void RunState::emit(const dream_value& value) {
                   ", but the template declares " + type_name(wanted));
   if (wanted == DREAM_FILE) {
     const fs::path file = json.get<std::string>();
-    return emit_file(file, file.filename().native());
+    return publish_file(file, file.filename().native());
   }
   const std::lock_guard lock(mutex_);
   count_output();
   send_({{"type", "output"}, {"value", std::move(json)}});
 }
 
-void RunState::emit_file(const fs::path& file, std::string_view name) {
+void RunState::publish_file(const fs::path& file, std::string_view name) {
   if (schema_.output_type() != DREAM_FILE)
     throw invalid("a file as output, but the template declares " +
                   type_name(schema_.output_type()));
@@ -166,7 +191,7 @@ void RunState::log(std::string_view level, std::string_view message) const {
 }
 
 void RunState::metric(std::string_view name, const nlohmann::json& value, std::string_view mode) {
-  metrics_.record(std::string(name), value, mode);
+  hold_to_account([&] { metrics_.record(std::string(name), value, mode); });
   send_({{"type", "metric"}, {"name", name}, {"value", value}, {"mode", mode}});
 }
 

@@ -11,6 +11,7 @@
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -60,6 +61,9 @@ class RunState {
   // The functions of dream_run_1; each throws SdkError where that fails.
   void emit(const dream_value& value);
   void emit_file(const std::filesystem::path& file, std::string_view name);
+  // Was this the reason why an output or a metric was refused? Then the template is at fault, not
+  // the client's input.
+  bool refused_template(const std::string& reason);
   bool canceled() const { return canceled_.load(std::memory_order_relaxed); }
   void progress(std::uint64_t step, std::uint64_t steps, std::string_view label);
   const std::string& temp_folder();
@@ -69,7 +73,11 @@ class RunState {
 
  private:
   void bind_inputs();
+  void emit_value(const dream_value& value);
+  void publish_file(const std::filesystem::path& file, std::string_view name);
   void count_output();
+  template <class Body>
+  void hold_to_account(Body&& body);
 
   const TemplateSchema& schema_;
   RunRequest request_;
@@ -86,6 +94,7 @@ class RunState {
   std::string temp_folder_;
   std::size_t outputs_ = 0;
   MetricTypes metrics_;
+  std::set<std::string> refusals_;
 };
 
 }  // namespace dream::worker

@@ -40,6 +40,12 @@ void free_status(dream_status* status) noexcept {
   if (status != &out_of_memory()) delete status;
 }
 
+void throw_template_error(dream_status* status) {
+  const SdkError error(static_cast<dream_code>(status->code), status->message);
+  free_status(status);
+  throw error;
+}
+
 dream_status* status_of_current_exception() noexcept {
   try {
     throw;

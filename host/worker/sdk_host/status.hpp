@@ -18,6 +18,9 @@ int status_code(const dream_status* status) noexcept;
 std::string_view status_message(const dream_status* status) noexcept;
 void free_status(dream_status* status) noexcept;  // null is allowed
 
+// Frees the status and throws what it says as an SdkError.
+[[noreturn]] void throw_template_error(dream_status* status);
+
 // Status of the exception in flight.
 dream_status* status_of_current_exception() noexcept;
 

@@ -159,19 +159,5 @@ TEST_F(DiffusionRequest, overrides_reach_as_far_as_their_struct) {
   EXPECT_EQ(job({{"prompt", "theirs"}}, &overrides).request.prompt, "theirs");
 }
 
-TEST_F(DiffusionRequest, an_override_this_engine_cannot_do_is_refused) {
-  dream_overrides overrides{};
-  overrides.struct_size = sizeof overrides;
-  overrides.on_latents = [](void*, uint64_t, uint64_t, dream_dl_tensor*) -> dream_status* {
-    return nullptr;
-  };
-  try {
-    job(nlohmann::json::object(), &overrides);
-    FAIL();
-  } catch (const SdkError& error) {
-    EXPECT_EQ(error.code(), DREAM_UNSUPPORTED);
-  }
-}
-
 }  // namespace
 }  // namespace dream::worker

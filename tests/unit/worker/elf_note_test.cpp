@@ -223,12 +223,29 @@ TEST(AbiCheck, names_both_versions_and_the_remedy) {
 
 TEST(AbiCheck, tier_torch_needs_an_exact_match) {
   EXPECT_EQ(refusal("sdk=1.4;tier=torch;cxx=gcc12;cxx11abi=1;torch=2.13.0;"), "");
-  for (const char* text : {"sdk=1.3;tier=torch;cxx=gcc12;cxx11abi=1;torch=2.13.0;",
-                           "sdk=1.4;tier=torch;cxx=gcc13;cxx11abi=1;torch=2.13.0;",
-                           "sdk=1.4;tier=torch;cxx=gcc12;cxx11abi=0;torch=2.13.0;",
-                           "sdk=1.4;tier=torch;cxx=gcc12;cxx11abi=1;torch=2.11.0;"}) {
-    EXPECT_NE(refusal(text).find("exact match"), std::string::npos) << text;
-    EXPECT_NE(refusal(text).find("torch=2.13.0"), std::string::npos) << text;
+  const std::string reason = "it is of tier torch, which needs an exact match: it was built with ";
+  const std::string remedy = ": rebuild the template with what this dream has, or in tier c";
+  EXPECT_EQ(refusal("sdk=1.3;tier=torch;cxx=gcc12;cxx11abi=1;torch=2.13.0;"),
+            reason + "SDK 1.3, this dream with SDK 1.4" + remedy);
+  EXPECT_EQ(refusal("sdk=1.4;tier=torch;cxx=gcc13;cxx11abi=1;torch=2.13.0;"),
+            reason + "compiler gcc13, this dream with compiler gcc12" + remedy);
+  EXPECT_EQ(refusal("sdk=1.4;tier=torch;cxx=gcc12;cxx11abi=0;torch=2.13.1;"),
+            reason + "torch 2.13.1, cxx11abi 0, this dream with torch 2.13.0, cxx11abi 1" + remedy);
+  EXPECT_EQ(refusal("sdk=1.4;tier=torch;cxx=gcc12;cxx11abi=1;"),
+            reason + "torch unknown, this dream with torch 2.13.0" + remedy);
+  EXPECT_NE(refusal("sdk=1.5;tier=torch;cxx=gcc12;cxx11abi=1;torch=2.13.0;").find("update dream"),
+            std::string::npos);
+}
+
+TEST(AbiCheck, tier_torch_needs_a_dream_with_torch) {
+  for (const char* torch : {"2.13.0", "none"}) {
+    const auto note =
+        parse_abi_note("sdk=1.4;tier=torch;cxx=gcc12;cxx11abi=1;torch=" + std::string(torch) + ";");
+    EXPECT_EQ(abi_refusal(note, {1, 4, "gcc12", "1", "none"}),
+              "it is of tier torch, which needs an exact match: it was built with torch " +
+                  std::string(torch) +
+                  ", this dream without torch: use a dream that has the diffusion engine, or "
+                  "rebuild the template in tier c");
   }
 }
 

@@ -37,9 +37,10 @@ typedef struct dream_image_1 {
   dream_status* (*create)(const dream_host* host, uint32_t width, uint32_t height,
                           uint32_t channels, dream_image** image);
 
-  /* Reads a PNG, JPEG, WebP, BMP, GIF (first frame) or TIFF file: turned upright by its EXIF
-   * orientation, 16-bit and palette pictures converted to 8-bit, grey kept as 1 channel, alpha kept
-   * as 4. DREAM_INVALID_INPUT if it is no picture or too large. [any thread] */
+  /* Reads a PNG, JPEG, WebP, BMP or TIFF file: turned upright by its EXIF orientation, 16-bit and
+   * palette pictures converted to 8-bit, grey kept as 1 channel, alpha kept as 4. GIF (first frame)
+   * where the host's codecs know it. DREAM_INVALID_INPUT if it is no picture that can be read, has
+   * over 64 Mpx or 256 MB. [any thread] */
   dream_status* (*decode)(const dream_host* host, dream_str path, dream_image** image);
 
   /* Writes a file. format: "png", "jpg" or "webp"; quality 1 to 100 (jpg, webp). [any thread] */
