@@ -11,6 +11,7 @@
 
 #include "host/cli/errors.hpp"
 #include "host/cli/suggestions.hpp"
+#include "host/predictions/secrets.hpp"
 
 namespace dream::host {
 namespace {
@@ -18,7 +19,8 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-[[noreturn]] void refuse(const json& input, const std::string& value) {
+[[noreturn]] void refuse(const json& input, std::string value) {
+  if (input.value("type", "") == "secret") value = secret_mask;
   throw UsageError(fmt::format("input {}: '{}' is not allowed: {}",
                                input.at("name").get<std::string>(), value,
                                describe_allowed(input)));

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <memory>
 
+#include "host/base/logging.hpp"
 #include "host/cli/commands.hpp"
+#include "host/cli/describe.hpp"
 #include "host/cli/errors.hpp"
 #include "host/cli/template_search.hpp"
 #include "host/cli/worker_flags.hpp"
@@ -19,6 +21,21 @@ struct ServeFlags {
   ServeOptions options;
 };
 
+// Those of `templates` that can be loaded. One that is broken must not keep the others from
+// serving; a template that was asked for by name still fails the set-up.
+std::vector<TemplateFile> loadable(const WorkerOptions& worker,
+                                   const std::vector<TemplateFile>& templates) {
+  Session session;
+  std::vector<TemplateFile> sound;
+  for (auto& description : describe_templates(session, worker, templates)) {
+    if (!description.schema.is_null())
+      sound.push_back(std::move(description.file));
+    else
+      log_at("error", "left out: " + description.file.name + ": " + description.refusal);
+  }
+  return sound;
+}
+
 int run_serve(const ServeFlags& flags) {
   ServeOptions options = flags.options;
   const int slots = options.worker.slots;
@@ -30,7 +47,7 @@ int run_serve(const ServeFlags& flags) {
   for (const auto& name : flags.templates) chosen.push_back(pick_template(installed, name));
   if (flags.templates.empty() && !flags.all) chosen.push_back(pick_template(installed, "vanilla"));
   if (flags.all) {
-    for (const auto& file : installed) {
+    for (const auto& file : loadable(options.worker, installed)) {
       const bool known = std::any_of(chosen.begin(), chosen.end(),
                                      [&](const auto& other) { return other.name == file.name; });
       if (!known) chosen.push_back(file);

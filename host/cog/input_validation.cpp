@@ -11,6 +11,7 @@
 #include <map>
 
 #include "host/cog/json_text.hpp"
+#include "host/predictions/secrets.hpp"
 
 namespace dream::host {
 namespace {
@@ -65,7 +66,7 @@ class Check {
     if (value.is_null() && input_.value("nullable", false)) return nullptr;
     if (!input_.value("list", false)) return item(value, name_);
     if (!value.is_array()) {
-      fail(name_, fmt::format("{} is not of type \"array\"", quote(value)));
+      fail(name_, fmt::format("{} is not of type \"array\"", shown(value)));
       return value;
     }
     json items = json::array();
@@ -80,6 +81,11 @@ class Check {
     errors_.push_back({{"body", "input", where}, std::move(message), "value_error"});
   }
 
+  // A secret's text stays out of every message.
+  std::string shown(const json& value) const {
+    return quote(input_.at("type") == "secret" ? json(secret_mask) : value);
+  }
+
   json item(const json& value, const std::string& where) {
     if (input_.contains("any_of") && !input_["any_of"].empty()) return union_item(value, where);
     const std::string type = input_.at("type");
@@ -89,7 +95,7 @@ class Check {
     if (value.is_number()) check_limits(value, where);
     if (value.is_string() && input_.contains("regex")) check_pattern(value, where);
     if (!has_type(value, type)) {
-      fail(where, fmt::format("{} is not of type \"{}\"", quote(value), wire_type(type)));
+      fail(where, fmt::format("{} is not of type \"{}\"", shown(value), wire_type(type)));
       return value;
     }
     const bool sound = errors_.size() == before;
@@ -101,35 +107,35 @@ class Check {
       if (has_type(value, type.get<std::string>())) return value;
     }
     fail(where,
-         quote(value) + " is not valid under any of the schemas listed in the 'anyOf' keyword");
+         shown(value) + " is not valid under any of the schemas listed in the 'anyOf' keyword");
     return value;
   }
 
   void check_choice(const json& value, const std::string& where) {
     const json& choices = input_["choices"];
     if (std::find(choices.begin(), choices.end(), value) != choices.end()) return;
-    fail(where, fmt::format("{} is not one of {}", quote(value), quote(choices)));
+    fail(where, fmt::format("{} is not one of {}", shown(value), quote(choices)));
   }
 
   void check_lengths(const json& value, const std::string& where) {
     const std::size_t length = characters(value.get_ref<const std::string&>());
     const auto unit = [](std::size_t count) { return count == 1 ? "character" : "characters"; };
     if (const auto most = input_.find("max_length"); most != input_.end() && length > *most) {
-      fail(where, fmt::format("{} is longer than {} {}", quote(value), quote(*most), unit(*most)));
+      fail(where, fmt::format("{} is longer than {} {}", shown(value), quote(*most), unit(*most)));
     }
     if (const auto least = input_.find("min_length"); least != input_.end() && length < *least) {
       fail(where,
-           fmt::format("{} is shorter than {} {}", quote(value), quote(*least), unit(*least)));
+           fmt::format("{} is shorter than {} {}", shown(value), quote(*least), unit(*least)));
     }
   }
 
   void check_limits(const json& value, const std::string& where) {
     if (const auto most = input_.find("le"); most != input_.end() && less(*most, value)) {
-      fail(where, fmt::format("{} is greater than the maximum of {}", quote(value),
+      fail(where, fmt::format("{} is greater than the maximum of {}", shown(value),
                               quote(tidy_number(*most))));
     }
     if (const auto least = input_.find("ge"); least != input_.end() && less(value, *least)) {
-      fail(where, fmt::format("{} is less than the minimum of {}", quote(value),
+      fail(where, fmt::format("{} is less than the minimum of {}", shown(value),
                               quote(tidy_number(*least))));
     }
   }
@@ -138,7 +144,7 @@ class Check {
     const std::string pattern = input_["regex"];
     const re2::RE2 regex(pattern, re2::RE2::Quiet);
     if (regex.ok() && re2::RE2::PartialMatch(value.get_ref<const std::string&>(), regex)) return;
-    fail(where, fmt::format("{} does not match {}", quote(value), quote(pattern)));
+    fail(where, fmt::format("{} does not match {}", shown(value), quote(pattern)));
   }
 
   // 3.0 counts as an integer; what does not fit into 64 bits cannot reach a template.
@@ -148,7 +154,7 @@ class Check {
       return static_cast<std::int64_t>(value.get<double>());
     }
     const bool below = value.get<double>() < 0;
-    fail(where, fmt::format("{} is {}", quote(value),
+    fail(where, fmt::format("{} is {}", shown(value),
                             below ? "less than the minimum of -9223372036854775808"
                                   : "greater than the maximum of 9223372036854775807"));
     return value;

@@ -7,6 +7,7 @@
 
 #include "host/base/ids.hpp"
 #include "host/cog/input_files.hpp"
+#include "host/predictions/secrets.hpp"
 
 namespace dream::host {
 
@@ -60,7 +61,8 @@ Intake::Refusal Intake::submit(PredictionRequest request, const nlohmann::json& 
   Snapshot initial;
   initial.id = request.id;
   initial.template_name = request.template_name;
-  initial.input = request.input;
+  initial.entry = request.entry;
+  initial.input = mask_secrets(schema, request.input);
   initial.created_at = Clock::now();
   initial.output_is_list = schema.at("output").at("kind") != "single";
   auto pending = std::make_shared<Pending>();

@@ -46,15 +46,25 @@ void add_limits(const json& input, json& target) {
   if (input.contains("regex")) target["pattern"] = input["regex"];
 }
 
+// The name of the component for the choices of an input. A training's choices may differ from those
+// of the prediction input of the same name; then they get a name of their own.
+std::string choices_component(const std::string& name, const json& choices,
+                              const json& components) {
+  const auto taken = components.find(name);
+  return taken == components.end() || taken->value("enum", json()) == choices ? name
+                                                                              : "training_" + name;
+}
+
 // One value of the input: what a property holds, or one item of its list.
 json value_schema(const json& input, json& components) {
   const std::string name = input.at("name");
   const std::string type = input.at("type");
   if (input.contains("choices") && !input["choices"].empty()) {
-    components[name] = type_schema(type);
-    components[name].update(
+    const std::string component = choices_component(name, input["choices"], components);
+    components[component] = type_schema(type);
+    components[component].update(
         {{"title", name}, {"description", "An enumeration."}, {"enum", input["choices"]}});
-    return {{"allOf", json::array({reference(name)})}};
+    return {{"allOf", json::array({reference(component)})}};
   }
   json schema = type_schema(type);
   if (input.contains("any_of") && !input["any_of"].empty()) {
@@ -80,8 +90,8 @@ json property(const json& input, std::size_t order, json& components) {
   return schema;
 }
 
-json input_schema(const json& template_schema, json& components) {
-  json schema = {{"title", "Input"}, {"type", "object"}, {"properties", json::object()}};
+json input_schema(const json& template_schema, const std::string& title, json& components) {
+  json schema = {{"title", title}, {"type", "object"}, {"properties", json::object()}};
   std::size_t order = 0;
   for (const auto& input : template_schema.at("inputs")) {
     const std::string name = input.at("name");
@@ -124,25 +134,30 @@ json validation_error_schema() {
        {{"loc", location}, {"msg", text_field("Message")}, {"type", text_field("Error Type")}}}};
 }
 
-void add_envelopes(json& components) {
-  components["PredictionRequest"] = {
-      {"title", "PredictionRequest"},
+// What is sent and answered: `what` is "Prediction" or "Training".
+void add_envelopes(const std::string& what, const std::string& input, const std::string& output,
+                   json& components) {
+  components[what + "Request"] = {
+      {"title", what + "Request"},
       {"type", "object"},
-      {"properties", {{"id", text_field("Id")}, {"input", reference("Input")}}}};
-  components["PredictionResponse"] = {{"title", "PredictionResponse"},
-                                      {"type", "object"},
-                                      {"properties",
-                                       {{"input", reference("Input")},
-                                        {"output", reference("Output")},
-                                        {"id", text_field("Id")},
-                                        {"version", text_field("Version")},
-                                        {"created_at", text_field("Created At", "date-time")},
-                                        {"started_at", text_field("Started At", "date-time")},
-                                        {"completed_at", text_field("Completed At", "date-time")},
-                                        {"status", text_field("Status")},
-                                        {"error", text_field("Error")},
-                                        {"logs", text_field("Logs")},
-                                        {"metrics", {{"title", "Metrics"}, {"type", "object"}}}}}};
+      {"properties", {{"id", text_field("Id")}, {"input", reference(input)}}}};
+  components[what + "Response"] = {{"title", what + "Response"},
+                                   {"type", "object"},
+                                   {"properties",
+                                    {{"input", reference(input)},
+                                     {"output", reference(output)},
+                                     {"id", text_field("Id")},
+                                     {"version", text_field("Version")},
+                                     {"created_at", text_field("Created At", "date-time")},
+                                     {"started_at", text_field("Started At", "date-time")},
+                                     {"completed_at", text_field("Completed At", "date-time")},
+                                     {"status", text_field("Status")},
+                                     {"error", text_field("Error")},
+                                     {"logs", text_field("Logs")},
+                                     {"metrics", {{"title", "Metrics"}, {"type", "object"}}}}}};
+}
+
+void add_common(json& components) {
   components["Status"] = {{"title", "Status"},
                           {"description", "An enumeration."},
                           {"enum", {"starting", "processing", "succeeded", "canceled", "failed"}},
@@ -164,37 +179,50 @@ json operation(const std::string& summary, const std::string& id) {
           {"responses", {{"200", answer("Successful Response", json::object())}}}};
 }
 
-json paths() {
+// The two paths of one entry: `verb` "Predict" and `noun` "Prediction", or "Train" and "Training".
+void add_entry_paths(const std::string& verb, const std::string& noun, const std::string& path,
+                     json& paths) {
+  const std::string id = noun == "Training" ? "training" : "prediction";
+  const std::string method = verb == "Train" ? "train" : "predict";
   const json invalid = answer("Validation Error", reference("HTTPValidationError"));
-  json predict = operation("Predict", "predict_predictions_post");
-  predict["description"] = "Run a single prediction on the model";
-  predict["requestBody"]["content"]["application/json"]["schema"] = reference("PredictionRequest");
-  predict["responses"]["200"] = answer("Successful Response", reference("PredictionResponse"));
-  predict["responses"]["422"] = invalid;
+  json run = operation(verb, method + "_" + path + "_post");
+  run["description"] = "Run a single " + id + " on the model";
+  run["requestBody"]["content"]["application/json"]["schema"] = reference(noun + "Request");
+  run["responses"]["200"] = answer("Successful Response", reference(noun + "Response"));
+  run["responses"]["422"] = invalid;
 
-  json cancel = operation("Cancel", "cancel_predictions__prediction_id__cancel_post");
+  json cancel = operation("Cancel", "cancel_" + path + "__" + id + "_id__cancel_post");
   cancel["responses"]["422"] = invalid;
-  json parameter = {{"required", true}, {"name", "prediction_id"}, {"in", "path"}};
-  parameter["schema"] = text_field("Prediction Id");
+  json parameter = {{"required", true}, {"name", id + "_id"}, {"in", "path"}};
+  parameter["schema"] = text_field(noun + " Id");
   cancel["parameters"].push_back(parameter);
-
-  return {{"/", {{"get", operation("Root", "root__get")}}},
-          {"/health-check", {{"get", operation("Healthcheck", "healthcheck_health_check_get")}}},
-          {"/predictions", {{"post", predict}}},
-          {"/predictions/{prediction_id}/cancel", {{"post", cancel}}}};
+  paths["/" + path] = {{"post", run}};
+  paths["/" + path + "/{" + id + "_id}/cancel"] = {{"post", cancel}};
 }
 
 }  // namespace
 
 json openapi_document(const json& schema) {
   json components = json::object();
-  add_envelopes(components);
-  json input = input_schema(schema, components);
+  json paths = {
+      {"/", {{"get", operation("Root", "root__get")}}},
+      {"/health-check", {{"get", operation("Healthcheck", "healthcheck_health_check_get")}}}};
+  add_common(components);
+  add_envelopes("Prediction", "Input", "Output", components);
+  json input = input_schema(schema, "Input", components);
   components["Input"] = std::move(input);
   components["Output"] = output_schema(schema.at("output"));
+  add_entry_paths("Predict", "Prediction", "predictions", paths);
+  if (const auto train = schema.find("train"); train != schema.end()) {
+    add_envelopes("Training", "TrainingInput", "TrainingOutput", components);
+    json training = input_schema(*train, "TrainingInput", components);
+    components["TrainingInput"] = std::move(training);
+    components["TrainingOutput"] = output_schema(train->at("output"));
+    add_entry_paths("Train", "Training", "trainings", paths);
+  }
   return {{"openapi", "3.0.2"},
           {"info", {{"title", "Cog"}, {"version", cog_wire_version}}},
-          {"paths", paths()},
+          {"paths", paths},
           {"components", {{"schemas", components}}}};
 }
 

@@ -2,8 +2,6 @@
 // streaming, input, readiness, room.
 #include <spdlog/spdlog.h>
 
-#include <set>
-
 #include "host/base/ids.hpp"
 #include "host/cog/envelope.hpp"
 #include "host/cog/input_files.hpp"
@@ -46,12 +44,9 @@ Response refused(int status, const char* error, const char* detail) {
   return json_response(status, {{"error", error}, {"status", "failed"}, {"detail", detail}});
 }
 
-std::set<std::string> secret_inputs(const json& schema) {
-  std::set<std::string> names;
-  for (const auto& input : schema.at("inputs")) {
-    if (input.at("type") == "secret") names.insert(input.at("name"));
-  }
-  return names;
+// The part of a template's schema that holds for the entry.
+const json& part_of(const json& schema, Entry entry) {
+  return entry == Entry::train ? schema.at("train") : schema;
 }
 
 std::string header_or_empty(const Request& request, std::string_view name) {
@@ -61,37 +56,45 @@ std::string header_or_empty(const Request& request, std::string_view name) {
 
 }  // namespace
 
-void CogRoutes::create(const Shared& exchange) {
-  const std::string name = template_of(exchange);
-  if (name.empty()) return;
-  auto parsed = parse_envelope(exchange->request());
-  if (auto* refusal = std::get_if<Response>(&parsed)) return exchange->respond(*refusal);
-  run(exchange, name, std::get<Envelope>(std::move(parsed)));
+bool CogRoutes::lacks_trainer(const Shared& exchange, const std::string& template_name,
+                              Entry entry) const {
+  const json* schema = schema_of(template_name);
+  if (entry == Entry::predict || schema == nullptr || schema->contains("train")) return false;
+  exchange->respond(
+      json_response(404, {{"detail", "template '" + template_name + "' has no trainer"}}));
+  return true;
 }
 
-void CogRoutes::create_with_id(const Shared& exchange) {
+void CogRoutes::create(const Shared& exchange, Entry entry) {
   const std::string name = template_of(exchange);
-  if (name.empty()) return;
+  if (name.empty() || lacks_trainer(exchange, name, entry)) return;
+  auto parsed = parse_envelope(exchange->request());
+  if (auto* refusal = std::get_if<Response>(&parsed)) return exchange->respond(*refusal);
+  run(exchange, name, entry, std::get<Envelope>(std::move(parsed)));
+}
+
+void CogRoutes::create_with_id(const Shared& exchange, Entry entry) {
+  const std::string name = template_of(exchange);
+  if (name.empty() || lacks_trainer(exchange, name, entry)) return;
   auto parsed = parse_envelope(exchange->request());
   if (auto* refusal = std::get_if<Response>(&parsed)) return exchange->respond(*refusal);
   auto& envelope = std::get<Envelope>(parsed);
   const std::string id = exchange->request().parameters.at("id");
   if (envelope.id && *envelope.id != id) {
+    const std::string what = entry == Entry::train ? "training" : "prediction";
     return exchange->respond(
         json_response(422, validation_body({{{"body", "id"},
-                                             "prediction ID must match the ID supplied in the URL",
+                                             what + " ID must match the ID supplied in the URL",
                                              "value_error"}})));
   }
   if (const Snapshot* running = intake_.find(id)) {
     if (!wants_event_stream(exchange->request())) {
-      const json* schema = schema_of(running->template_name);
-      PredictionRenderer renderer(schema == nullptr ? std::set<std::string>()
-                                                    : secret_inputs(*schema));
+      PredictionRenderer renderer;
       return exchange->respond(with_id(json_response(202, renderer.render(*running)), id));
     }
   }
   envelope.id = id;
-  run(exchange, name, std::move(envelope));
+  run(exchange, name, entry, std::move(envelope));
 }
 
 void CogRoutes::cancel(const Shared& exchange) {
@@ -100,8 +103,12 @@ void CogRoutes::cancel(const Shared& exchange) {
   exchange->respond(json_response(canceled ? 200 : 404, json::object()));
 }
 
-void CogRoutes::run(const Shared& exchange, const std::string& template_name, Envelope envelope) {
+void CogRoutes::run(const Shared& exchange, const std::string& template_name, Entry entry,
+                    Envelope envelope) {
   if (wants_event_stream(exchange->request())) {
+    if (entry == Entry::train)
+      return exchange->respond(json_response(
+          406, {{"error", "Training endpoints do not support streaming responses."}}));
     return exchange->respond(json_response(
         406, {{"error",
                "This model does not support streaming responses. Add @cog.streaming to predict() "
@@ -110,13 +117,14 @@ void CogRoutes::run(const Shared& exchange, const std::string& template_name, En
   const auto not_ready = [&] {
     exchange->respond(refused(503, not_ready_text, "Already running a prediction"));
   };
-  const json* schema = schema_of(template_name);
-  if (schema == nullptr) return not_ready();
+  const json* described = schema_of(template_name);
+  if (described == nullptr) return not_ready();
+  const json& schema = part_of(*described, entry);
 
   std::vector<ValidationError> errors;
   std::vector<std::string> stripped;
-  const json resolved = resolve_input(*schema, envelope.input, errors, &stripped);
-  if (errors.empty()) check_file_references(*schema, resolved, errors);
+  const json resolved = resolve_input(schema, envelope.input, errors, &stripped);
+  if (errors.empty()) check_file_references(schema, resolved, errors);
   if (!errors.empty()) return exchange->respond(json_response(422, validation_body(errors)));
   if (!envelope.id) envelope.id = new_id();
   if (!stripped.empty()) {
@@ -125,7 +133,7 @@ void CogRoutes::run(const Shared& exchange, const std::string& template_name, En
     for (const auto& name : stripped) envelope.input.erase(name);
   }
 
-  switch (intake_.submit(order(exchange, template_name, envelope, resolved), *schema)) {
+  switch (intake_.submit(order(exchange, template_name, entry, envelope, resolved), schema)) {
     case Intake::Refusal::none:
       break;
     case Intake::Refusal::not_ready:
@@ -146,15 +154,15 @@ void CogRoutes::run(const Shared& exchange, const std::string& template_name, En
 
 // The request with its observers: webhooks first, then the sync answer.
 PredictionRequest CogRoutes::order(const Shared& exchange, const std::string& template_name,
-                                   const Envelope& envelope, const json& resolved) {
+                                   Entry entry, const Envelope& envelope, const json& resolved) {
   const Request& request = exchange->request();
   PredictionRequest order;
   order.id = *envelope.id;
   order.template_name = template_name;
+  order.entry = entry == Entry::train ? "train" : "predict";
   order.input = envelope.input;
   order.resolved_input = resolved;
-  const auto renderer =
-      std::make_shared<PredictionRenderer>(secret_inputs(*schema_of(template_name)));
+  const auto renderer = std::make_shared<PredictionRenderer>();
   if (envelope.webhook && !envelope.webhook->empty()) {
     WebhookTarget target{*envelope.webhook, header_or_empty(request, "traceparent"),
                          header_or_empty(request, "tracestate")};

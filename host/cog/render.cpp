@@ -38,14 +38,6 @@ json PredictionRenderer::output(const Snapshot& snapshot) {
   return json(items_);
 }
 
-json PredictionRenderer::input(const Snapshot& snapshot) const {
-  json shown = snapshot.input;
-  for (const auto& name : secrets_) {
-    if (shown.contains(name) && shown[name].is_string()) shown[name] = "**********";
-  }
-  return shown;
-}
-
 json PredictionRenderer::render(const Snapshot& snapshot) {
   return {{"id", snapshot.id},
           {"status", to_string(snapshot.status)},
@@ -53,7 +45,7 @@ json PredictionRenderer::render(const Snapshot& snapshot) {
           {"logs", snapshot.logs},
           {"error", snapshot.status == Status::failed ? json(snapshot.error) : json(nullptr)},
           {"metrics", snapshot.metrics},
-          {"input", input(snapshot)},
+          {"input", snapshot.input},
           {"created_at", rfc3339(snapshot.created_at)},
           {"started_at", time_or_null(snapshot.started_at)},
           {"completed_at", time_or_null(snapshot.completed_at)}};

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -15,16 +14,11 @@ namespace dream::host {
 // read and encoded once however many events show it.
 class PredictionRenderer {
  public:
-  // `secrets`: names of inputs whose values are masked.
-  explicit PredictionRenderer(std::set<std::string> secrets = {}) : secrets_(std::move(secrets)) {}
-
   nlohmann::json render(const Snapshot& snapshot);
 
  private:
   nlohmann::json output(const Snapshot& snapshot);
-  nlohmann::json input(const Snapshot& snapshot) const;
 
-  std::set<std::string> secrets_;
   std::vector<nlohmann::json> items_;  // rendered so far, in output order
 };
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "host/cog/health_checks.hpp"
 #include "host/cog/intake.hpp"
 #include "host/cog/render.hpp"
 #include "host/http/router.hpp"
@@ -18,10 +19,13 @@ namespace dream::host {
 
 struct Envelope;
 
+// What is asked of a template: the two halves of Cog's API, alike but for their schemas.
+enum class Entry { predict, train };
+
 class CogRoutes {
  public:
   // `templates`: names, the first is the default. `request_shutdown` runs at POST /shutdown.
-  CogRoutes(WorkerPool& workers, Intake& intake, WebhookSender& webhooks,
+  CogRoutes(WorkerPool& workers, Intake& intake, WebhookSender& webhooks, HealthChecks& health,
             std::vector<std::string> templates, std::function<void()> request_shutdown);
 
   void add_to(Router& router);
@@ -34,21 +38,26 @@ class CogRoutes {
   const nlohmann::json* schema_of(const std::string& template_name) const;
 
   void index(const Shared& exchange) const;
-  void health_check(const Shared& exchange) const;
+  void health_check(const Shared& exchange);
+  void answer_health(const Shared& exchange, const std::string& user_error) const;
   void openapi(const Shared& exchange) const;
   void templates(const Shared& exchange) const;
   void shutdown(const Shared& exchange) const;
 
-  void create(const Shared& exchange);
-  void create_with_id(const Shared& exchange);
+  void create(const Shared& exchange, Entry entry);
+  void create_with_id(const Shared& exchange, Entry entry);
   void cancel(const Shared& exchange);
-  void run(const Shared& exchange, const std::string& template_name, Envelope envelope);
-  PredictionRequest order(const Shared& exchange, const std::string& template_name,
+  // Answers 404 and returns true if the template is known to have no trainer.
+  bool lacks_trainer(const Shared& exchange, const std::string& template_name, Entry entry) const;
+  void run(const Shared& exchange, const std::string& template_name, Entry entry,
+           Envelope envelope);
+  PredictionRequest order(const Shared& exchange, const std::string& template_name, Entry entry,
                           const Envelope& envelope, const nlohmann::json& resolved);
 
   WorkerPool& workers_;
   Intake& intake_;
   WebhookSender& webhooks_;
+  HealthChecks& health_;
   std::vector<std::string> names_;
   std::function<void()> request_shutdown_;
 };

@@ -18,10 +18,12 @@ Response json_response(int status, const json& body) {
 }
 
 CogRoutes::CogRoutes(WorkerPool& workers, Intake& intake, WebhookSender& webhooks,
-                     std::vector<std::string> templates, std::function<void()> request_shutdown)
+                     HealthChecks& health, std::vector<std::string> templates,
+                     std::function<void()> request_shutdown)
     : workers_(workers),
       intake_(intake),
       webhooks_(webhooks),
+      health_(health),
       names_(std::move(templates)),
       request_shutdown_(std::move(request_shutdown)) {}
 
@@ -32,9 +34,13 @@ void CogRoutes::add_to(Router& router) {
   for (const std::string root : {"", "/templates/{template}"}) {
     on("GET", root + "/health-check", &CogRoutes::health_check);
     on("GET", root + "/openapi.json", &CogRoutes::openapi);
-    on("POST", root + "/predictions", &CogRoutes::create);
-    on("PUT", root + "/predictions/{id}", &CogRoutes::create_with_id);
-    on("POST", root + "/predictions/{id}/cancel", &CogRoutes::cancel);
+    for (const Entry entry : {Entry::predict, Entry::train}) {
+      const std::string path = root + (entry == Entry::train ? "/trainings" : "/predictions");
+      router.add("POST", path, [this, entry](const Shared& exchange) { create(exchange, entry); });
+      router.add("PUT", path + "/{id}",
+                 [this, entry](const Shared& exchange) { create_with_id(exchange, entry); });
+      on("POST", path + "/{id}/cancel", &CogRoutes::cancel);
+    }
   }
   on("GET", "/", &CogRoutes::index);
   on("GET", "/templates/{template}", &CogRoutes::index);
@@ -65,22 +71,39 @@ void CogRoutes::index(const Shared& exchange) const {
   if (name.empty()) return;
   const bool at_root = !exchange->request().parameters.contains("template");
   const std::string root = at_root ? "" : "/templates/" + name;
-  exchange->respond(
-      json_response(200, {{"cog_version", cog_wire_version},
-                          {"docs_url", "/docs"},
-                          {"dream_version", dream_version},
-                          {"healthcheck_url", root + "/health-check"},
-                          {"openapi_url", root + "/openapi.json"},
-                          {"predictions_cancel_url", root + "/predictions/{prediction_id}/cancel"},
-                          {"predictions_idempotent_url", root + "/predictions/{prediction_id}"},
-                          {"predictions_url", root + "/predictions"},
-                          {"shutdown_url", "/shutdown"},
-                          {"templates_url", "/templates"}}));
+  json body = {{"cog_version", cog_wire_version},
+               {"docs_url", "/docs"},
+               {"dream_version", dream_version},
+               {"healthcheck_url", root + "/health-check"},
+               {"openapi_url", root + "/openapi.json"},
+               {"predictions_cancel_url", root + "/predictions/{prediction_id}/cancel"},
+               {"predictions_idempotent_url", root + "/predictions/{prediction_id}"},
+               {"predictions_url", root + "/predictions"},
+               {"shutdown_url", "/shutdown"},
+               {"templates_url", "/templates"}};
+  if (const json* schema = schema_of(name); schema != nullptr && schema->contains("train")) {
+    body["trainings_cancel_url"] = root + "/trainings/{training_id}/cancel";
+    body["trainings_idempotent_url"] = root + "/trainings/{training_id}";
+    body["trainings_url"] = root + "/trainings";
+  }
+  exchange->respond(json_response(200, body));
+}
+
+// While its worker is up, a template that can tell how it is gets asked.
+void CogRoutes::health_check(const Shared& exchange) {
+  const std::string name = template_of(exchange);
+  if (name.empty()) return;
+  const Health health = workers_.health();
+  const json* schema = schema_of(name);
+  const bool up = health == Health::ready || health == Health::busy;
+  if (!up || schema == nullptr || !schema->value("healthcheck", false))
+    return answer_health(exchange, {});
+  health_.check(name,
+                [this, exchange](const std::string& error) { answer_health(exchange, error); });
 }
 
 // Keys in Cog's order, which is not alphabetical here.
-void CogRoutes::health_check(const Shared& exchange) const {
-  if (template_of(exchange).empty()) return;
+void CogRoutes::answer_health(const Shared& exchange, const std::string& user_error) const {
   const SetupReport& report = workers_.setup();
   nlohmann::ordered_json setup;
   setup["started_at"] = rfc3339(report.started_at);
@@ -88,9 +111,12 @@ void CogRoutes::health_check(const Shared& exchange) const {
   setup["status"] = report.status;
   if (!report.logs.empty()) setup["logs"] = report.logs;
   nlohmann::ordered_json body;
-  body["status"] = to_string(workers_.health());
+  const Health health = workers_.health();  // may have changed while the template was asked
+  const bool unhealthy = !user_error.empty() && (health == Health::ready || health == Health::busy);
+  body["status"] = to_string(unhealthy ? Health::unhealthy : health);
   body["setup"] = setup;
   body["version"] = {{"coglet", cog_wire_version}, {"dream", dream_version}};
+  if (unhealthy) body["user_healthcheck_error"] = user_error;
   exchange->respond({200, "application/json",
                      body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)});
 }

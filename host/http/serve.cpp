@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 
+#include "host/cog/health_checks.hpp"
 #include "host/cog/intake.hpp"
 #include "host/cog/routes.hpp"
 #include "host/http/server.hpp"
@@ -48,7 +49,8 @@ class Host {
         workers_(io_, options.worker),
         service_(io_, workers_, folder_),
         intake_(io_, service_, workers_, static_cast<std::size_t>(options.worker.slots)),
-        routes_(workers_, intake_, webhooks_, names_of(options.worker.templates),
+        health_checks_(io_, workers_),
+        routes_(workers_, intake_, webhooks_, health_checks_, names_of(options.worker.templates),
                 [this] { shut_down("POST /shutdown"); }),
         server_(io_, router_),
         signals_(io_, SIGINT, SIGTERM) {
@@ -102,6 +104,7 @@ class Host {
   PredictionService service_;
   Intake intake_;
   Router router_;
+  HealthChecks health_checks_;
   CogRoutes routes_;
   HttpServer server_;
   asio::signal_set signals_;

@@ -7,6 +7,7 @@
 #include "host/base/time.hpp"
 #include "host/predictions/metrics.hpp"
 #include "host/predictions/progress_line.hpp"
+#include "host/predictions/secrets.hpp"
 
 namespace dream::host {
 namespace {
@@ -69,6 +70,7 @@ void Prediction::output(OutputItem item) {
 
 void Prediction::progress(Progress progress) {
   if (is_terminal(snapshot_.status)) return;
+  progress.label = without_secrets(progress.label, secrets_);
   snapshot_.progress = std::move(progress);
   const std::string lines = append_log(progress_line(snapshot_.progress));
   emit({PredictionEvent::Kind::progress, lines});
@@ -88,19 +90,19 @@ void Prediction::succeed() {
   finish(Status::succeeded, {});
 }
 
-void Prediction::fail(std::string error, bool bad_input) {
+void Prediction::fail(const std::string& error, bool bad_input) {
   if (!is_terminal(snapshot_.status)) snapshot_.bad_input = bad_input;
-  finish(Status::failed, std::move(error));
+  finish(Status::failed, error);
 }
 
 void Prediction::cancel() {
   finish(Status::canceled, {});
 }
 
-void Prediction::finish(Status status, std::string error) {
+void Prediction::finish(Status status, const std::string& error) {
   if (is_terminal(snapshot_.status)) return;
   snapshot_.status = status;
-  snapshot_.error = std::move(error);
+  snapshot_.error = without_secrets(error, secrets_);
   snapshot_.completed_at = Clock::now();
   snapshot_.metrics["predict_time"] =
       seconds_between(snapshot_.started_at.value_or(snapshot_.created_at), *snapshot_.completed_at);
@@ -109,7 +111,7 @@ void Prediction::finish(Status status, std::string error) {
 
 std::string Prediction::append_log(std::string_view text) {
   if (logs_full_) return {};
-  std::string lines(text);
+  std::string lines = without_secrets(text, secrets_);
   if (lines.back() != '\n') lines += '\n';
   if (snapshot_.logs.size() + lines.size() > max_log_bytes) {
     logs_full_ = true;

@@ -44,8 +44,9 @@ using Clock = std::chrono::system_clock;
 struct Snapshot {
   std::string id;
   std::string template_name;
+  std::string entry = "predict";  // or "train"
   Status status = Status::starting;
-  nlohmann::json input = nlohmann::json::object();  // as the client sent it
+  nlohmann::json input = nlohmann::json::object();  // as the client sent it, secrets masked
   std::vector<OutputItem> output;
   bool output_is_list = false;  // list, iterator, concatenate
   std::string logs;
@@ -78,6 +79,8 @@ class Prediction {
   const Snapshot& snapshot() const { return snapshot_; }
   const std::filesystem::path& folder() const { return folder_; }
   void observe(Observer observer) { observers_.push_back(std::move(observer)); }
+  // These texts will not appear in logs, progress labels or the error, whoever writes them there.
+  void conceal(std::vector<std::string> secrets) { secrets_ = std::move(secrets); }
 
   // Mutators. After a terminal state all of them do nothing. The terminal ones put `predict_time`
   // (seconds since start) into the metrics.
@@ -87,17 +90,18 @@ class Prediction {
   void progress(Progress progress);  // also appends a tqdm-like line to the logs
   void metric(std::string_view name, const nlohmann::json& value, std::string_view mode);
   void succeed();
-  void fail(std::string error, bool bad_input = false);
+  void fail(const std::string& error, bool bad_input = false);
   void cancel();
 
  private:
-  void finish(Status status, std::string error);
+  void finish(Status status, const std::string& error);
   std::string append_log(std::string_view text);  // not empty; result: what was added
   void emit(const PredictionEvent& event);
 
   Snapshot snapshot_;
   std::filesystem::path folder_;
   std::vector<Observer> observers_;
+  std::vector<std::string> secrets_;
   bool logs_full_ = false;
 };
 

@@ -4,17 +4,23 @@
 #include <stdexcept>
 
 #include "host/base/ids.hpp"
+#include "host/predictions/secrets.hpp"
 
 namespace dream::host {
 namespace {
 
-bool outputs_list(const std::vector<nlohmann::json>& schemas, const std::string& name) {
+// What the template declares for that entry: "inputs" and "output".
+const nlohmann::json& declared(const std::vector<nlohmann::json>& schemas, const std::string& name,
+                               const std::string& entry) {
   const auto schema = std::find_if(schemas.begin(), schemas.end(), [&](const nlohmann::json& s) {
     return s.value("name", "") == name;
   });
   if (schema == schemas.end())
     throw std::invalid_argument("no template '" + name + "' is being served");
-  return schema->value("/output/kind"_json_pointer, std::string("single")) != "single";
+  if (entry == "predict") return *schema;
+  const auto part = schema->find(entry);
+  if (part == schema->end()) throw std::invalid_argument("template '" + name + "' cannot " + entry);
+  return *part;
 }
 
 }  // namespace
@@ -30,13 +36,17 @@ PredictionService::Created PredictionService::create(PredictionRequest request) 
 
   Snapshot initial;
   initial.id = request.id.empty() ? new_id() : std::move(request.id);
-  initial.output_is_list = outputs_list(workers_.schemas(), request.template_name);
+  const auto& schema = declared(workers_.schemas(), request.template_name, request.entry);
+  initial.output_is_list =
+      schema.value("/output/kind"_json_pointer, std::string("single")) != "single";
   initial.template_name = std::move(request.template_name);
-  initial.input = std::move(request.input);
+  initial.entry = std::move(request.entry);
+  initial.input = mask_secrets(schema, std::move(request.input));
   initial.created_at = Clock::now();
   const std::string id = initial.id;
   auto folder = request.folder.empty() ? new_folder() : std::move(request.folder);
   auto prediction = std::make_shared<Prediction>(std::move(initial), std::move(folder));
+  prediction->conceal(secret_values(schema, request.resolved_input));
 
   // First of the observers: once a client hears of the end, the id is free again.
   prediction->observe([this, id](const Snapshot& snapshot, const PredictionEvent& event) {

@@ -20,7 +20,8 @@ namespace dream::host {
 struct PredictionRequest {
   std::string id;  // made by the service when empty
   std::string template_name;
-  nlohmann::json input;           // as the client sent it: shown in snapshots
+  std::string entry = "predict";  // or "train", if the template has a trainer
+  nlohmann::json input;           // as the client sent it: shown in snapshots, secrets masked
   nlohmann::json resolved_input;  // validated, defaults filled in, files as local paths
   std::filesystem::path folder;   // made by the service when empty (new_folder())
   std::vector<Prediction::Observer> observers;

@@ -58,6 +58,19 @@ Elf64_Ehdr read_header(Bytes file) {
   return *header;
 }
 
+// A file that was cut off still has its first headers, but not all that they point at.
+void check_whole(Bytes file, const Elf64_Ehdr& header) {
+  bool whole = header.e_shoff == 0 ||
+               slice(file, header.e_shoff, std::uint64_t{header.e_shentsize} * header.e_shnum);
+  for (std::uint64_t i = 0; i < header.e_phnum && whole; ++i) {
+    const auto segment = entry<Elf64_Phdr>(file, header.e_phoff, header.e_phentsize, i);
+    whole = segment && (segment->p_type != PT_LOAD ||
+                        slice(file, segment->p_offset, segment->p_filesz).has_value());
+  }
+  if (!whole)
+    throw NoteError(Reason::truncated, "it is truncated: its headers point past the end of file");
+}
+
 // Walks the notes of one segment or section. `damaged` is set when one of them leaves it.
 std::optional<std::string> find_note(Bytes notes, std::uint64_t alignment, bool& damaged) {
   const std::uint64_t align = alignment == 8 ? 8 : 4;
@@ -131,6 +144,7 @@ AbiNote parse_abi_note(std::string_view text) {
 
 AbiNote read_abi_note(Bytes file) {
   const Elf64_Ehdr header = read_header(file);
+  check_whole(file, header);
   bool whole = true;  // all headers, and what they point at, lie in the file
   bool damaged = false;
   for (std::uint64_t i = 0; i < header.e_phnum; ++i) {

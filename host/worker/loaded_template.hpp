@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "host/worker/sdk_host/host_state.hpp"
@@ -28,9 +29,11 @@ class LoadedTemplate {
 
   // Calls create(). Throws SdkError with the template's reason.
   void create();
-  // One prediction; waits while as many runs as the template allows are under way. Throws SdkError:
-  // DREAM_CANCELED when `canceled` is set, whatever the template says.
-  void run(RunRequest request, const Send& send, const std::atomic<bool>& canceled);
+  enum class Entry { predict, train };
+  // One prediction or training; waits while as many runs as the template allows are under way.
+  // Throws SdkError: DREAM_CANCELED when `canceled` is set, whatever the template says;
+  // DREAM_UNSUPPORTED for a training if it has no trainer.
+  void run(Entry entry, RunRequest request, const Send& send, const std::atomic<bool>& canceled);
   // Throws SdkError with the reason why the template cannot work any more.
   void healthcheck() const;
   // After the last run.
@@ -38,11 +41,13 @@ class LoadedTemplate {
 
  private:
   class Turn;
+  bool has_healthcheck() const;
 
   HostState& host_;
   const dream_template& entry_;
   std::string name_;
   TemplateSchema declared_;
+  std::optional<TemplateSchema> declared_train_;
   nlohmann::json schema_json_;
   void* self_ = nullptr;
   bool created_ = false;

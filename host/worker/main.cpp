@@ -14,8 +14,20 @@
 #include "host/worker/crash_report.hpp"
 #include "host/worker/worker.hpp"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define DREAM_HAS_LEAK_CHECK 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define DREAM_HAS_LEAK_CHECK 1
+#endif
+#endif
+#ifdef DREAM_HAS_LEAK_CHECK
+#include <sanitizer/lsan_interface.h>
+#endif
+
 namespace {
 
+constexpr int exit_leaks = 23;
 constexpr int first_channel_fd = 200;  // out of the way of anything that counts on low numbers
 
 // Moves a channel to a high number, and hides it from programs a template may start.
@@ -24,6 +36,15 @@ int move_high(int fd) {
   if (moved < 0) throw std::runtime_error("descriptor " + std::to_string(fd) + " is not open");
   close(fd);
   return moved;
+}
+
+// In a sanitizer build, when `dream templates check` asks for it: has anything been lost? The
+// report goes to stderr.
+bool leaks_found() {
+#ifdef DREAM_HAS_LEAK_CHECK
+  if (std::getenv("DREAM_LEAK_CHECK") != nullptr) return __lsan_do_recoverable_leak_check() != 0;
+#endif
+  return false;
 }
 
 }  // namespace
@@ -49,6 +70,7 @@ int main(int argc, char** argv) {
     // Never destroyed: libraries stay loaded, and their threads may still look at it.
     auto* worker = new dream::worker::Worker(control_fd, slot_fds);
     const int code = worker->serve();
+    if (leaks_found()) std::_Exit(exit_leaks);
     std::fflush(nullptr);
     std::_Exit(code);
   } catch (const std::exception& error) {

@@ -185,7 +185,9 @@ nlohmann::json Worker::run_prediction(int slot, const nlohmann::json& message) {
     LoadedTemplate* loaded = find(name);
     if (loaded == nullptr) throw std::runtime_error("no template '" + name + "' is loaded");
     host::BlockingChannel& channel = *slots_[static_cast<std::size_t>(slot)];
+    const bool train = message.value("entry", "predict") == "train";
     loaded->run(
+        train ? LoadedTemplate::Entry::train : LoadedTemplate::Entry::predict,
         {id, name, message.at("input"), message.at("output_dir").get<std::string>()},
         [&](const nlohmann::json& news) { channel.send(news); }, *canceled);
   } catch (const SdkError& error) {

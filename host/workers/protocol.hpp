@@ -25,7 +25,9 @@
 //   {"type":"idle", "slot":N}                the slot can take the next predict
 //
 // slot, host → worker
-//   {"type":"predict", "id":ID, "template":NAME, "input":OBJECT, "output_dir":DIR}
+//   {"type":"predict", "id":ID, "template":NAME, "entry":"predict|train", "input":OBJECT,
+//    "output_dir":DIR}
+//        entry: "predict" when absent; "train" calls the template's trainer.
 //        input is validated and defaults are filled in; a file input is the path of a local file.
 // slot, worker → host
 //   {"type":"log", "level":"debug|info|warning|error", "message":TEXT}
@@ -43,7 +45,8 @@
 //    "inputs":[{"name", "type":"string|integer|number|boolean|file|secret|json", "list":BOOL,
 //               "nullable":BOOL, "default":JSON?, "description":TEXT, "ge":N?, "le":N?,
 //               "min_length":N?, "max_length":N?, "regex":TEXT?, "choices":[…]?, "any_of":[TYPE…]?,
-//               "deprecated":BOOL?}…]}
+//               "deprecated":BOOL?}…],
+//    "healthcheck":true?, "train":{"inputs", "output"}?}       if the template has them
 //   An input without "default" and not nullable is required. Order is the order of "inputs".
 #pragma once
 

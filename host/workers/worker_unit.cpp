@@ -100,6 +100,7 @@ void WorkerUnit::run(std::shared_ptr<Prediction> prediction, const nlohmann::jso
                  {{"type", "predict"},
                   {"id", snapshot.id},
                   {"template", snapshot.template_name},
+                  {"entry", snapshot.entry},
                   {"input", resolved_input},
                   {"output_dir", prediction->folder().string()}});
   (*free)->begin(prediction);

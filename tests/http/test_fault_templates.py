@@ -124,4 +124,4 @@ def test_predict_says_why(row):
     done = dream("predict", row["name"])
     assert done.returncode == 1, (done.returncode, done.stderr)
     assert row["message"] in done.stderr
-    assert done.stdout == ""
+    assert done.stdout == "" or row["when"] == "run"  # what it gave before it went wrong
