@@ -96,6 +96,9 @@ setup() {
   if [ "$1" = test ]; then install_oracles; fi
 }
 
+# What one checkout has compiled serves another: paths below the root do not count.
+export CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1
+
 # build PRESET [TARGET…]: configures and builds with a progress line.
 build() {
   local preset=$1
