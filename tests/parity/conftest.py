@@ -1,4 +1,4 @@
-"""Parity tests compare with diffusers and transformers on the same machine: two threads, offline."""
+"""Parity tests run diffusers and transformers beside the engine: two threads, offline."""
 import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

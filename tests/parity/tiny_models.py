@@ -117,7 +117,7 @@ def build(name):
 
 
 def save(pipeline, folder: Path):
-    """save_pretrained, with the tokenizer's and the scheduler's files as published models have them.
+    """save_pretrained, with tokenizer and scheduler files as published models have them.
 
     Clipped samples, DDIM's own default, let a random network blow rounding errors up.
     """
