@@ -62,6 +62,9 @@ int main(int argc, char** argv) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // besides the end of the control channel
   signal(SIGINT, SIG_IGN);           // Ctrl-C is for the host, which then cancels
   signal(SIGPIPE, SIG_IGN);
+  // libtorch's threads sleep while they wait: spinning ones slow a busy machine down many times.
+  // Read by libgomp when the engine is loaded; a value the user set stays.
+  setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
   dream::worker::install_crash_report();
   const dream::worker::SignalStack signal_stack;
   try {

@@ -45,7 +45,7 @@ class Image {
     return image;
   }
 
-  // Reads a PNG, JPEG, WebP, BMP, GIF or TIFF file: upright, 8-bit, grey kept as 1 channel and
+  // Reads a PNG, JPEG, WebP, BMP or TIFF file: upright, 8-bit, grey kept as 1 channel and
   // alpha as 4. Throws InvalidInput if it is no picture or too large.
   static Image decode(Host host, const File& file) {
     Image image(host);
