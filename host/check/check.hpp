@@ -14,10 +14,10 @@
 namespace dream::host::check {
 
 struct CheckOptions {
-  std::filesystem::path file;               // the template, absolute
-  WorkerOptions worker;                     // program, weights, models, device, dtype, threads
-  std::uint64_t seed = 0;                   // of the unusual inputs
-  int runs = 40;                            // with unusual inputs
+  std::filesystem::path file;  // the template, absolute
+  WorkerOptions worker;        // program, weights, models, device, dtype, threads
+  std::uint64_t seed = 0;      // of the unusual inputs
+  int runs = 0;                // with unusual inputs; 0: 40, or 12 of a diffusion template
   std::chrono::milliseconds limit{30'000};  // of a set-up, and of a run
 };
 

@@ -101,7 +101,8 @@ Verdict Checker::bad_input() {
   const auto probe = ready_probe();
   std::size_t failed = 0;
   std::size_t canceled = 0;
-  for (int i = 0; i < options_.runs; ++i) {
+  const int runs = options_.runs > 0 ? options_.runs : maker_->is_diffusion() ? 12 : 40;
+  for (int i = 0; i < runs; ++i) {
     const auto input = maker_->unusual(random, static_cast<std::size_t>(i));
     const auto outcome = observe(probe->run(entry_, input, patience));
     const auto where = [&] {
@@ -118,8 +119,8 @@ Verdict Checker::bad_input() {
     failed += outcome.status == "failed";
     canceled += outcome.status == "canceled";
   }
-  return pass(fmt::format("{} runs, seed {}: {} refused or failed, {} canceled after {} ms",
-                          options_.runs, options_.seed, failed, canceled, patience.count()));
+  return pass(fmt::format("{} runs, seed {}: {} refused or failed, {} canceled after {} ms", runs,
+                          options_.seed, failed, canceled, patience.count()));
 }
 
 Verdict Checker::exceptions() const {

@@ -13,7 +13,7 @@ namespace dream::host {
 struct CheckFlags {
   std::string file;
   std::optional<std::uint64_t> seed;  // drawn when absent, and printed
-  int runs = 40;
+  int runs = 0;                       // the validator's choice
   double limit_s = 30;
 };
 

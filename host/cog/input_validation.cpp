@@ -83,7 +83,7 @@ class Check {
 
   // A secret's text stays out of every message.
   std::string shown(const json& value) const {
-    return quote(input_.at("type") == "secret" ? json(secret_mask) : value);
+    return input_.at("type") == "secret" ? secret_mask : quote(value);
   }
 
   json item(const json& value, const std::string& where) {

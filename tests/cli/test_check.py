@@ -61,10 +61,12 @@ def check(dream):
 @pytest.fixture(scope="module", autouse=True)
 def print_table(request):
     yield
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    reporter.write_line("")
-    for name, failed, seconds, detail in table:
-        reporter.write_line(f"{name:24} {failed:36} {seconds:5.1f} s  {detail[:100]}")
+    plugins = request.config.pluginmanager
+    reporter = plugins.get_plugin("terminalreporter")
+    with plugins.get_plugin("capturemanager").global_and_fixture_disabled():
+        reporter.write_line("")
+        for name, failed, seconds, detail in table:
+            reporter.write_line(f"{name:24} {failed:36} {seconds:5.1f} s  {detail[:100]}")
 
 
 def test_every_fault_has_its_check():

@@ -97,7 +97,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"({"maybe": "q"})", "maybe", R"("q" is not of type "integer")"},
         Case{R"({"maybe": -1})", "maybe", "-1 is less than the minimum of 0"},
         Case{R"({"file": 5})", "file", R"(5 is not of type "string")"},
-        Case{R"({"key": 5})", "key", R"(5 is not of type "string")"},
+        Case{R"({"key": 5})", "key", R"(********** is not of type "string")"},
         Case{R"({"any": "x"})", "any", R"("x" is not of type "object")"},
         Case{R"({"names": "x"})", "names", R"("x" is not of type "array")"},
         Case{R"({"names": null})", "names", R"(null is not of type "array")"},
