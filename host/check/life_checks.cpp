@@ -180,8 +180,9 @@ Verdict Checker::leaks() {
   for (int i = 0; i < 3 && runs_in_vain().empty(); ++i)
     observe(probe->run(entry_, maker_->example()));
   const auto end = probe->shut_down();
-  return end.empty() ? pass("no memory lost after set-up, 3 runs and the end")
-                     : fail(one_line(end));
+  if (end.empty()) return pass("no memory lost after set-up, 3 runs and the end");
+  const auto summary = end.find("SUMMARY: ");
+  return fail(one_line(summary == std::string::npos ? end : end.substr(summary + 9)));
 }
 
 }  // namespace dream::host::check

@@ -6,6 +6,7 @@
 #include <boost/dll/shared_library.hpp>
 #include <cstddef>
 #include <fstream>
+#include <list>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -61,7 +62,10 @@ void load_torch(const std::filesystem::path& path) {
 dream_template_entry_fn load_entry(const std::filesystem::path& path) {
   namespace dll = boost::dll;
   boost::dll::fs::error_code error;
-  auto* library = new dll::shared_library;  // leaked: a template is never unloaded
+  // Never freed, since a template is never unloaded; reachable, so that no leak checker counts
+  // them.
+  static auto* const libraries = new std::list<dll::shared_library>;
+  dll::shared_library* const library = &libraries->emplace_back();
   library->load(std::filesystem::absolute(path).native(),
                 dll::load_mode::rtld_now | dll::load_mode::rtld_local, error);
   if (error) {
