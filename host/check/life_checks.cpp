@@ -120,8 +120,9 @@ Verdict Checker::double_create() {
 Verdict Checker::traces() {
   if (const auto why = runs_in_vain(); !why.empty()) return skip(why);
   constexpr int warm_up = 2;  // thread pools and caches fill up
-  constexpr int runs = 6;
-  constexpr std::size_t growth_limit = runs / 2;
+  constexpr double slow_ms = 900;
+  const int runs = run_ms_ > slow_ms ? 3 : 6;
+  const auto growth_limit = static_cast<std::size_t>((runs + 1) / 2);
   constexpr std::size_t log_limit_bytes = 16U << 20;  // what a prediction's logs hold
   const auto probe = ready_probe();
   ProcessState before = state_of(probe->pid());
