@@ -97,7 +97,7 @@ SANITIZER_OPTIONS = {
 
 def fuzz(full):
     """Every libFuzzer target over its seed corpus: seconds in CI, minutes in --full."""
-    if not build("fuzz"):
+    if not build("fuzz", "fuzz"):
         return 0, 1
     seconds, passed, failed = 300 if full else 20, 0, 0
     for target in sorted((BUILD / "fuzz/bin").glob("fuzz_*")):
