@@ -2,7 +2,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <filesystem>
 #include <string_view>
 
 #include "sdk/engine/text/tokenizer.hpp"
@@ -16,8 +15,7 @@ void require(bool holds) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const auto tokenizer = dream::engine::ClipTokenizer::load(
-      std::filesystem::path(__FILE__).parent_path() / "../../weights/emoji-sd/model/tokenizer");
+  static const auto tokenizer = dream::engine::ClipTokenizer::load(DREAM_TOKENIZER_FOLDER);
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto ids = tokenizer.tokenize(text);
   require(ids.size() <= 3 * size);  // a byte that is no UTF-8 becomes three
