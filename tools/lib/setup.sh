@@ -58,7 +58,7 @@ install_packages() {
 install_torch() {
   [ -d "$root/.deps/venv" ] || quietly "$log" "making .deps/venv" python3 -m venv "$root/.deps/venv"
   local pip="$root/.deps/venv/bin/pip" cpu="torch==$torch_version+cpu"
-  "$pip" show torch 2>/dev/null | grep -q "^Version: $torch_version" && return
+  [[ $("$pip" show torch 2>/dev/null) == *"Version: $torch_version"* ]] && return
   if "$pip" install --dry-run --no-deps -q "$cpu" >>"$log" 2>&1; then
     quietly "$log" "installing libtorch $torch_version (CPU build, about 0.2 GB)" \
       "$pip" install --no-deps "$cpu"
