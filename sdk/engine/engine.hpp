@@ -34,11 +34,27 @@ struct Image {
   std::vector<std::uint8_t> pixels;
 };
 
+// 8-bit grey, height x width, row-major.
+struct Mask {
+  int width = 0;
+  int height = 0;
+  std::vector<std::uint8_t> pixels;
+};
+
 // fp32 values in row-major order, in CPU memory.
 struct HostTensor {
   std::vector<std::int64_t> shape;
   std::vector<float> data;
 };
+
+// A weight file laid over the model for one request, already on this machine.
+struct WeightOverlay {
+  std::filesystem::path file;
+  std::string name;    // what messages and prompts (`<lora:name:0.8>`, a trigger word) call it
+  double scale = 1.0;  // of a LoRA; an embedding has none
+};
+
+enum class PromptSyntax { compel, a1111, plain };
 
 struct Step {
   int image = 0;   // index of the picture, from 0
@@ -50,15 +66,29 @@ struct Step {
 struct GenerateRequest {
   std::string prompt;
   std::string negative_prompt;
-  int width = 0;   // pixels, multiple of 8; 0 = the model's native size
+  PromptSyntax prompt_syntax = PromptSyntax::compel;
+  int width = 0;   // pixels, multiple of 8; 0 = the image's size, else the model's native size
   int height = 0;
   int num_outputs = 1;
   int num_inference_steps = 50;
-  double guidance_scale = 7.5;  // <= 1: no classifier-free guidance
+  double guidance_scale = 7.5;    // <= 1: no classifier-free guidance
+  double guidance_rescale = 0.0;  // 0..1, arXiv 2305.08891 section 3.4
+  double eta = 0.0;               // 0..1: noise DDIM puts back; other schedulers do not use it
   std::string scheduler = "DPMSolverMultistep";
   bool karras = false;  // Karras sigma spacing; only schedulers that have it
   int clip_skip = 0;    // layers of the text encoder left out at its end
   std::int64_t seed = 0;  // picture i uses seed + i
+
+  // img2img and inpainting. The picture and the mask have the request's size; the mask is grey,
+  // 255 where the picture is repainted, 0 where it is kept, between them a mixture.
+  std::optional<Image> image;
+  std::optional<Mask> mask;       // needs an image
+  double prompt_strength = 0.8;   // 0..1: share of the steps that run on the image
+  bool paste_original = true;     // kept pixels come from the image, not from the VAE
+
+  std::vector<WeightOverlay> loras;
+  std::vector<WeightOverlay> embeddings;  // textual inversion
+  bool disable_safety_check = false;
 
   // Called after each denoise step; false stops the request: generate() throws Canceled.
   std::function<bool(const Step&)> on_step;
@@ -66,6 +96,8 @@ struct GenerateRequest {
   std::function<void(const Step&, HostTensor& latents)> on_latents;
   // One line per thing the user should know, e.g. a prompt that was cut. May be empty.
   std::function<void(const std::string&)> on_log;
+  // A picture the safety checker flagged: it is not handed out. May be empty.
+  std::function<void(int index)> on_flagged;
 };
 
 // One picture to be denoised step by step.

@@ -21,6 +21,15 @@ class Scheduler {
   // when the number is below 1 or above what the scheduler was trained with.
   virtual void set_timesteps(int num_inference_steps) = 0;
 
+  // Calls of step() that make up one inference step on average: 2 for Heun. img2img leaves out the
+  // first order() * n of timesteps().
+  virtual int order() const { return 1; }
+
+  // The first of timesteps() that will be run, by index: image to image starts amid the list.
+  // To be called after set_timesteps(), before the first step. Methods that know their place by the
+  // timestep alone have no use for it.
+  virtual void set_begin_index(std::size_t /*index*/) {}
+
   // In the order they are run, highest noise first; whole numbers for DDIM, PNDM and DPM-Solver.
   // May be longer than num_inference_steps (PNDM).
   virtual const std::vector<double>& timesteps() const = 0;
@@ -45,6 +54,7 @@ class Scheduler {
 
 struct SchedulerOptions {
   bool karras = false;  // Karras sigma spacing (arXiv 2206.00364, eq. 5)
+  double eta = 0;       // DDIM alone: share of the noise that each step puts back
 };
 
 // The scheduler called `name` (scheduler_names in engine.hpp) as `config` sets it up. The config is
