@@ -20,19 +20,17 @@ Weights weights_of(const weights::ModelFolder& folder, const std::string& compon
   return {folder.weights(component), component, compute};
 }
 
-CLIPTextModel load_text_encoder(const weights::ModelFolder& folder, const Compute& compute,
+CLIPTextModel load_text_encoder(const weights::ModelFolder& folder, const Weights& weights,
                                 const Warn& warn) {
   const auto config = read_text_encoder_config(config_of(folder, "text_encoder"), warn);
-  const auto weights = weights_of(folder, "text_encoder", compute);
   CLIPTextModel model(config, weights);
   weights.report_unused(warn);
   return model;
 }
 
-UNet2DConditionModel load_unet(const weights::ModelFolder& folder, const Compute& compute,
+UNet2DConditionModel load_unet(const weights::ModelFolder& folder, const Weights& weights,
                                const Warn& warn) {
   const auto config = read_unet_config(config_of(folder, "unet"), warn);
-  const auto weights = weights_of(folder, "unet", compute);
   UNet2DConditionModel model(config, weights);
   weights.report_unused(warn);
   return model;
@@ -89,11 +87,15 @@ void check_fit(const Components& parts) {
 Components Components::load(const std::filesystem::path& path, const Compute& compute,
                             const Warn& warn) {
   const auto folder = weights::ModelFolder::open(path);
+  const auto text_encoder_weights = weights_of(folder, "text_encoder", compute);
+  const auto unet_weights = weights_of(folder, "unet", compute);
   Components parts{
       .tokenizer = ClipTokenizer::load(folder.folder("tokenizer")),
-      .text_encoder = load_text_encoder(folder, compute, warn),
-      .unet = load_unet(folder, compute, warn),
+      .text_encoder = load_text_encoder(folder, text_encoder_weights, warn),
+      .unet = load_unet(folder, unet_weights, warn),
       .vae = load_vae(folder, compute, warn),
+      .text_encoder_weights = text_encoder_weights,
+      .unet_weights = unet_weights,
       .scheduler = scheduler_config(folder.config("scheduler")),
       .compute = compute,
   };

@@ -17,6 +17,7 @@ struct Components {
   CLIPTextModel text_encoder;
   UNet2DConditionModel unet;
   AutoencoderKL vae;
+  Weights text_encoder_weights, unet_weights;  // what variants are made of
   nlohmann::json scheduler;  // scheduler_config.json
   Compute compute;
 

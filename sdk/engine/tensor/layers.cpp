@@ -26,7 +26,8 @@ Linear::Linear(at::Tensor matrix, at::Tensor offset)
     : weight(std::move(matrix)), bias(std::move(offset)) {}
 
 Linear Linear::pointwise(const Weights& weights, std::int64_t in, std::int64_t out) {
-  return {weights.tensor("weight", {out, in, 1, 1}).view({out, in}), weights.tensor("bias", {out})};
+  const auto matrix = [&] { return weights.tensor("weight", {out, in, 1, 1}).view({out, in}); };
+  return {weights.derived("matrix", {"weight"}, matrix), weights.tensor("bias", {out})};
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
@@ -34,8 +35,12 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
 }
 
 Conv2d::Conv2d(const Weights& weights, const Shape& shape)
-    : weight(weights.tensor("weight", {shape.out, shape.in, shape.kernel, shape.kernel})
-                 .contiguous(at::MemoryFormat::ChannelsLast)),
+    : weight(weights.derived(
+          "channels_last", {"weight"},
+          [&] {
+            return weights.tensor("weight", {shape.out, shape.in, shape.kernel, shape.kernel})
+                .contiguous(at::MemoryFormat::ChannelsLast);
+          })),
       bias(weights.tensor("bias", {shape.out})),
       stride(shape.stride),
       padding(shape.padding) {}

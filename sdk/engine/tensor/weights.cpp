@@ -4,19 +4,58 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <set>
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
 namespace dream::engine {
+namespace {
+
+// Knows what it handed out as long as someone else holds it: it keeps no tensor alive, so a tensor
+// that a layer packed is freed although its packed form is remembered.
+class Memo {
+ public:
+  at::Tensor find(std::string_view key) {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(key);
+    return found == entries_.end() ? at::Tensor() : at::Tensor(found->second.lock());
+  }
+  // Returns what is remembered: another thread's tensor where that came first.
+  at::Tensor put(const std::string& key, at::Tensor tensor) {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(key);
+    if (found != entries_.end()) {
+      if (at::Tensor first(found->second.lock()); first.defined()) return first;
+      entries_.erase(found);
+    }
+    entries_.emplace(key, tensor.getIntrusivePtr());
+    return tensor;
+  }
+
+ private:
+  using Weak = c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>;
+  std::mutex mutex_;
+  std::map<std::string, Weak, std::less<>> entries_;
+};
+
+}  // namespace
 
 struct Weights::Source {
   weights::WeightMap tensors;
   std::string component;
   Compute compute;
-  std::set<std::string, std::less<>> used;
+  std::set<std::string, std::less<>> used = {};  // written while the first model is built
+  Memo memo = {};
+};
+
+// Built by one thread; read-only afterwards.
+struct Weights::Variant {
+  Overlay overlay;
+  std::int64_t patched_bytes = 0;
 };
 
 namespace {
@@ -64,23 +103,33 @@ bool is_harmless(std::string_view name) {
 }  // namespace
 
 Weights::Weights(weights::WeightMap tensors, std::string component, Compute compute)
-    : source_(
-          std::make_shared<Source>(Source{std::move(tensors), std::move(component), compute, {}})) {
-}
+    : source_(new Source{std::move(tensors), std::move(component), compute}) {}
 
-Weights::Weights(std::shared_ptr<Source> source, std::string prefix)
-    : source_(std::move(source)), prefix_(std::move(prefix)) {}
+Weights::Weights(std::shared_ptr<Source> source, std::shared_ptr<Variant> variant,
+                 std::string prefix)
+    : source_(std::move(source)), variant_(std::move(variant)), prefix_(std::move(prefix)) {}
 
 Weights Weights::scope(std::string_view name) const {
-  return {source_, fmt::format("{}{}.", prefix_, name)};
+  return {source_, variant_, fmt::format("{}{}.", prefix_, name)};
+}
+
+Weights Weights::with_overlay(Overlay overlay) const {
+  if (variant_) throw std::logic_error("an overlay upon an overlay");
+  return {source_, std::make_shared<Variant>(Variant{.overlay = std::move(overlay)}), prefix_};
 }
 
 bool Weights::has(std::string_view name) const {
-  return source_->tensors.contains(fmt::format("{}{}", prefix_, name));
+  return source_->tensors.contains(full(name));
+}
+
+const Patch* Weights::patch_of(std::string_view full_name) const {
+  if (!variant_) return nullptr;
+  const auto found = variant_->overlay.find(full_name);
+  return found == variant_->overlay.end() ? nullptr : &found->second;
 }
 
 at::Tensor Weights::tensor(std::string_view name, at::IntArrayRef shape) const {
-  const auto full_name = fmt::format("{}{}", prefix_, name);
+  const auto full_name = full(name);
   const auto found = source_->tensors.find(full_name);
   if (found == source_->tensors.end()) {
     throw std::runtime_error(fmt::format("{}: tensor \"{}\" is missing (expected shape [{}])",
@@ -92,8 +141,34 @@ at::Tensor Weights::tensor(std::string_view name, at::IntArrayRef shape) const {
                                          source_->component, full_name, fmt::join(view.shape, ", "),
                                          fmt::join(shape, ", ")));
   }
-  source_->used.insert(full_name);
-  return copy_of(view).to(source_->compute.device, source_->compute.dtype);
+  const auto& [dtype, device] = source_->compute;
+  if (const auto* patch = patch_of(full_name)) {
+    const auto patched = (*patch)(copy_of(view).to(device, at::kFloat)).to(dtype).contiguous();
+    variant_->patched_bytes += static_cast<std::int64_t>(patched.nbytes());
+    return patched;
+  }
+  if (!variant_) source_->used.insert(full_name);
+  if (auto shared = source_->memo.find(full_name); shared.defined()) return shared;
+  return source_->memo.put(full_name, copy_of(view).to(device, dtype));
+}
+
+at::Tensor Weights::derived(std::string_view key, std::initializer_list<std::string_view> names,
+                            const std::function<at::Tensor()>& make) const {
+  const bool touched = std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+    return patch_of(full(name)) != nullptr;
+  });
+  if (touched) {
+    // What `make` reads on the way does not stay.
+    const auto before = variant_->patched_bytes;
+    auto made = make();
+    variant_->patched_bytes =
+        before + made.numel() * static_cast<std::int64_t>(made.dtype().itemsize());
+    return made;
+  }
+  // No tensor's name has a blank.
+  const auto full_key = fmt::format("{} derived", full(key));
+  if (auto shared = source_->memo.find(full_key); shared.defined()) return shared;
+  return source_->memo.put(full_key, make());
 }
 
 void Weights::report_unused(const Warn& warn) const {
@@ -107,6 +182,16 @@ void Weights::report_unused(const Warn& warn) const {
   unused.resize(std::min(unused.size(), shown));
   warn(fmt::format("{}: tensors that the model has no place for: {}{}", source_->component,
                    fmt::join(unused, ", "), more));
+}
+
+std::map<std::string, std::vector<std::int64_t>, std::less<>> Weights::shapes() const {
+  std::map<std::string, std::vector<std::int64_t>, std::less<>> shapes;
+  for (const auto& [name, view] : source_->tensors) shapes.emplace(name, view.shape);
+  return shapes;
+}
+
+std::int64_t Weights::patched_bytes() const {
+  return variant_ ? variant_->patched_bytes : 0;
 }
 
 const Compute& Weights::compute() const {
