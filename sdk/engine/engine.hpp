@@ -57,9 +57,10 @@ struct WeightOverlay {
 enum class PromptSyntax { compel, a1111, plain };
 
 struct Step {
-  int image = 0;   // index of the picture, from 0
-  int images = 1;  // pictures of this request
-  int step = 0;    // denoise steps done for this picture, 1..steps
+  int image = 0;     // index of the picture, from 0
+  int together = 1;  // pictures drawn side by side, `image` the first of them
+  int images = 1;    // pictures of this request
+  int step = 0;      // denoise steps done for these pictures, 1..steps
   int steps = 1;
 };
 
@@ -90,9 +91,11 @@ struct GenerateRequest {
   std::vector<WeightOverlay> embeddings;  // textual inversion
   bool disable_safety_check = false;
 
-  // Called after each denoise step; false stops the request: generate() throws Canceled.
+  // Called after each denoise step of the pictures that are drawn together; false stops the
+  // request: generate() throws Canceled.
   std::function<bool(const Step&)> on_step;
-  // Called before on_step with the latents [1, C, h, w]; they may be changed in place, not resized.
+  // Called before on_step, for each picture (step.image) with its latents [1, C, h, w]; they may be
+  // changed in place, not resized.
   std::function<void(const Step&, HostTensor& latents)> on_latents;
   // One line per thing the user should know, e.g. a prompt that was cut. May be empty.
   std::function<void(const std::string&)> on_log;

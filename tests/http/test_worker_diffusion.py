@@ -5,7 +5,9 @@ import time
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from worker_client import BUILD, ROOT, TEMPLATES, TEST_TEMPLATES, Worker, of_type
 
 VANILLA = TEMPLATES / "vanilla.so"
@@ -48,6 +50,10 @@ def png_texts(data):
     return texts
 
 
+def pixels(path):
+    return np.asarray(Image.open(path)).astype(int)
+
+
 def mapped(worker):
     return Path(f"/proc/{worker.process.pid}/maps").read_text()
 
@@ -57,8 +63,9 @@ def test_the_schema_says_what_this_build_can_do(loaded):
     assert schema["name"] == "vanilla" and schema["output"] == {"type": "file", "kind": "iterator"}
     inputs = {entry["name"]: entry for entry in schema["inputs"]}
     assert list(inputs) == [
-        "prompt", "negative_prompt", "width", "height", "num_outputs", "num_inference_steps",
-        "guidance_scale", "scheduler", "seed", "clip_skip", "karras", "output_format",
+        "image", "mask", "prompt", "negative_prompt", "width", "height", "num_outputs",
+        "num_inference_steps", "guidance_scale", "prompt_strength", "scheduler", "seed",
+        "resize_mode", "clip_skip", "karras", "paste_original", "output_format",
         "output_quality"]
     assert inputs["prompt"]["default"] == "a fox"  # args.json of the weights
     assert inputs["scheduler"]["choices"] == ["DDIM", "DPMSolverMultistep", "PNDM"]
@@ -86,12 +93,15 @@ def test_a_picture_is_the_same_alone_and_among_others(worker, tmp_path):
     messages = draw(worker, tmp_path / "b", prompt="a cat", seed=40, num_outputs=4)
     four = of_type(messages, "output")
     assert [m["name"] for m in four] == [f"seed-{n}.png" for n in (40, 41, 42, 43)]
-    assert Path(alone[0]["path"]).read_bytes() == Path(four[2]["path"]).read_bytes()
+    again = of_type(draw(worker, tmp_path / "c", prompt="a cat", seed=42), "output")
+    assert Path(alone[0]["path"]).read_bytes() == Path(again[0]["path"]).read_bytes()
+    difference = np.abs(pixels(alone[0]["path"]) - pixels(four[2]["path"]))
+    assert (difference <= 1).mean() >= 0.999
     assert len({Path(m["path"]).read_bytes() for m in four}) == 4
     labels = [m["label"] for m in of_type(messages, "progress")]
-    assert labels[0] == "picture 1/4" and labels[-1] == "picture 4/4"
-    kinds = [m["type"] for m in messages]  # each picture comes as soon as it is drawn
-    assert kinds.index("output") < len(kinds) - 1 - kinds[::-1].index("progress")
+    assert set(labels) == {"pictures 1-4/4"}
+    steps = [(m["step"], m["steps"]) for m in of_type(messages, "progress")]
+    assert steps[-1] == (4 * STEPS, 4 * STEPS) and steps == sorted(steps)
 
 
 @pytest.mark.parametrize("name, media_type, start", [
@@ -108,6 +118,48 @@ def test_an_absent_seed_is_drawn_and_logged(worker, tmp_path):
     seed = int(log["message"].removeprefix("Using seed: "))
     assert 0 <= seed <= 0xFFFF
     assert of_type(messages, "output")[0]["name"] == f"seed-{seed}.png"
+
+
+def test_an_image_decides_the_size_and_a_mask_keeps_its_pixels(worker, tmp_path):
+    """A picture on its side and of sides that are no multiples of 8, a mask of another size."""
+    upright = Image.fromarray(np.random.default_rng(1).integers(0, 255, (100, 150, 3), np.uint8))
+    stored = upright.transpose(Image.Transpose.ROTATE_90)  # orientation 6 turns it back
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    stored.save(tmp_path / "photo.png", exif=turned)
+    mask = Image.new("L", (30, 20))
+    mask.paste(255, (0, 0, 15, 20))
+    mask.save(tmp_path / "mask.png")
+    files = {"image": str(tmp_path / "photo.png"), "mask": str(tmp_path / "mask.png")}
+    messages = draw(worker, tmp_path / "out", seed=1, resize_mode="stretch", **files)
+    [output] = of_type(messages, "output")
+    drawn = pixels(output["path"])
+    assert drawn.shape == (96, 144, 3)
+    expected = np.asarray(upright.resize((144, 96), Image.Resampling.LANCZOS)).astype(int)
+    assert (drawn[:, 90:] == expected[:, 90:]).all()
+    assert not (drawn[:, :54] == expected[:, :54]).all()
+    texts = png_texts(Path(output["path"]).read_bytes())
+    assert "Denoising strength: 0.8" in texts["parameters"]
+    assert len(of_type(messages, "progress")) == 2, "0.8 of 3 steps"
+
+
+@pytest.mark.parametrize("inputs, words", [
+    ({"image": "photo.png", "prompt_strength": 0.1}, ["prompt_strength", "0.1", "3 steps"]),
+    ({"mask": "photo.png"}, ["mask", "image"]),
+    ({"image": "text.txt"}, ["image", "text.txt"]),
+    ({"image": "photo.png", "mask": "gone.png"}, ["mask", "gone.png"]),
+    ({"image": "line.png", "width": 128, "height": 1024}, ["image", "2000 x 1", "resize_mode"]),
+])
+def test_wrong_pictures_are_refused_by_name(worker, tmp_path, inputs, words):
+    Image.new("RGB", (40, 40)).save(tmp_path / "photo.png")
+    Image.new("RGB", (2000, 1)).save(tmp_path / "line.png")
+    (tmp_path / "text.txt").write_text("no picture")
+    paths = {name: str(tmp_path / value) if name in ("image", "mask") else value
+             for name, value in inputs.items()}
+    done = worker.run("vanilla", tmp_path / "out", num_inference_steps=STEPS, **paths)[-1]
+    assert done["status"] == "failed" and done["bad_input"]
+    for word in words:
+        assert word in done["error"]
 
 
 def test_too_many_pixels_are_refused_by_name(worker, tmp_path):
@@ -145,7 +197,8 @@ def test_a_template_without_weights(tmp_path):
 def test_describing_needs_no_engine(tmp_path):
     with Worker() as worker:
         ready = worker.init(VANILLA, weights=str(EMOJI_SD), setup=False)
-        assert ready["templates"][0]["inputs"][0]["default"] == "a fox"
+        inputs = {entry["name"]: entry for entry in ready["templates"][0]["inputs"]}
+        assert inputs["prompt"]["default"] == "a fox"
         assert "libdream_engine" not in mapped(worker)
 
 

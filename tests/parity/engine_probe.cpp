@@ -76,6 +76,23 @@ GenerateRequest to_request(const json& operation) {
   return request;
 }
 
+// "image" [height, width, 3] and "mask" [height, width], values 0..255.
+void add_pictures(const json& operation, const Tensors& inputs, GenerateRequest& request) {
+  const auto bytes_of = [&](const char* key) {
+    return inputs.at(operation.at(key).get<std::string>()).to(at::kByte).contiguous();
+  };
+  const auto fill = [](auto& picture, const at::Tensor& bytes) {
+    const auto* first = bytes.const_data_ptr<std::uint8_t>();
+    picture.height = static_cast<int>(bytes.size(0));
+    picture.width = static_cast<int>(bytes.size(1));
+    picture.pixels.assign(first, first + bytes.numel());
+  };
+  if (operation.contains("image")) fill(request.image.emplace(), bytes_of("image"));
+  if (operation.contains("mask")) fill(request.mask.emplace(), bytes_of("mask"));
+  request.prompt_strength = operation.value("prompt_strength", 0.8);
+  request.paste_original = operation.value("paste_original", true);
+}
+
 at::Tensor to_tensor(const Image& image) {
   return at::from_blob(const_cast<std::uint8_t*>(image.pixels.data()),
                        {image.height, image.width, 3}, at::kByte)
@@ -93,6 +110,7 @@ struct Probe {
 
   void generate(const json& operation, const std::string& out, json& reply) {
     auto request = to_request(operation);
+    add_pictures(operation, inputs, request);
     const int cancel_at = operation.value("cancel_at", 0);
     reply["steps"] = json::array();
     reply["log"] = json::array();
@@ -127,7 +145,8 @@ struct Probe {
     }
     const c10::InferenceMode inference;
     const auto& parts = pipeline.parts();
-    const auto request = to_request(operation);
+    auto request = to_request(operation);
+    add_pictures(operation, inputs, request);
     if (op == "text") {
       outputs[out] = encode_prompts(parts, request, operation.value("guided", false));
     } else if (op == "unet") {
@@ -142,8 +161,11 @@ struct Probe {
       outputs[out + ".logvar"] = gaussian.logvar;
     } else if (op == "latents") {
       const auto plan = make_plan(request, parts);
-      TextContext text(encode_prompts(parts, request, plan.guided));
-      outputs[out] = draw_latents(parts, request, plan, 0, text);
+      const auto states = encode_prompts(parts, request, plan.guided);
+      const auto condition = condition_on_image(parts, request, plan);
+      const int count = operation.value("together", 1);
+      outputs[out] = at::cat(draw_latents(parts, request, plan, condition,
+                                          operation.value("first", 0), count, states));
     } else {
       throw std::runtime_error("unknown operation " + op);
     }

@@ -76,6 +76,11 @@ TINY = {
                   mid_block_type="UNetMidBlock2D", down_block_types=(DOWN, CROSS_DOWN, CROSS_DOWN),
                   up_block_types=(CROSS_UP, CROSS_UP, UP), norm_num_groups=4),
         vae=dict(block_out_channels=(8, 16, 16, 16)), size=(136, 120)),
+    # Made for inpainting: sees mask and masked picture beside the latents.
+    "inpainting": Tiny(
+        unet=dict(in_channels=9, block_out_channels=(32, 32), layers_per_block=1,
+                  attention_head_dim=4, down_block_types=(CROSS_DOWN, DOWN),
+                  up_block_types=(UP, CROSS_UP), norm_num_groups=8)),
     # No middle at all, another number of heads, four levels.
     "no-middle": Tiny(
         unet=dict(block_out_channels=(16, 16, 32, 32), layers_per_block=1,

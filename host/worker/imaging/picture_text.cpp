@@ -23,6 +23,7 @@ std::string parameters(const PictureSettings& settings) {
   if (request.karras) text += ", Schedule type: Karras";
   text += fmt::format(", CFG scale: {}, Seed: {}, Size: {}x{}", request.guidance_scale,
                       settings.seed, settings.width, settings.height);
+  if (request.image) text += fmt::format(", Denoising strength: {}", request.prompt_strength);
   if (!settings.model.empty()) text += ", Model: " + settings.model;
   if (request.clip_skip > 0) text += fmt::format(", Clip skip: {}", request.clip_skip + 1);
   return text + ", Version: dream-templates " DREAM_VERSION;
@@ -30,7 +31,7 @@ std::string parameters(const PictureSettings& settings) {
 
 std::string all_settings(const PictureSettings& settings) {
   const engine::GenerateRequest& request = settings.request;
-  const nlohmann::json json = {{"version", DREAM_VERSION},
+  nlohmann::json json = {{"version", DREAM_VERSION},
                                {"template", settings.template_name},
                                {"model", settings.model},
                                {"prompt", request.prompt},
@@ -43,6 +44,8 @@ std::string all_settings(const PictureSettings& settings) {
                                {"karras", request.karras},
                                {"clip_skip", request.clip_skip},
                                {"seed", settings.seed}};
+  if (request.image) json["prompt_strength"] = request.prompt_strength;
+  if (request.mask) json["paste_original"] = request.paste_original;
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -40,6 +40,31 @@ InputSpec side(std::string name, std::string description) {
   return input;
 }
 
+InputSpec picture(std::string name, std::string description) {
+  InputSpec input;
+  input.name = std::move(name);
+  input.type = DREAM_FILE;
+  input.description = std::move(description);
+  input.nullable = true;
+  return input;
+}
+
+InputSpec flag(std::string name, std::string description, bool default_value) {
+  InputSpec input;
+  input.name = std::move(name);
+  input.type = DREAM_BOOLEAN;
+  input.description = std::move(description);
+  input.default_value = default_value;
+  return input;
+}
+
+InputSpec choice(std::string name, std::string description, std::vector<nlohmann::json> choices,
+                 std::string default_value) {
+  InputSpec input = text(std::move(name), std::move(description), std::move(default_value));
+  input.choices = std::move(choices);
+  return input;
+}
+
 InputSpec scheduler() {
   InputSpec input =
       text("scheduler", "The scheduler that steers the denoising steps.", "DPMSolverMultistep");
@@ -56,43 +81,39 @@ InputSpec seed() {
   return input;
 }
 
-InputSpec karras() {
-  InputSpec input;
-  input.name = "karras";
-  input.type = DREAM_BOOLEAN;
-  input.description = "Space the noise levels after Karras; only for schedulers that can.";
-  input.default_value = false;
-  return input;
-}
-
-InputSpec output_format() {
-  InputSpec input = text("output_format", "File format of the pictures.", "png");
-  for (const char* format : {"png", "jpg", "webp"}) input.choices.emplace_back(format);
-  return input;
-}
-
 }  // namespace
 
 std::vector<InputSpec> diffusion_inputs(const DiffusionDefaults& defaults) {
   return {
+      picture("image", "Picture to start from, or to repaint where the mask is white."),
+      picture("mask", "White is repainted, black is kept; needs an image."),
       text("prompt", "What to draw.", defaults.prompt),
       text("negative_prompt", "What the picture should not show.", ""),
       side("width",
-           "Width in pixels; the model's own size when empty. "
+           "Width in pixels; when empty that of the image, else the model's own. "
            "Width x height may be at most 786432."),
       side("height",
-           "Height in pixels; the model's own size when empty. "
+           "Height in pixels; when empty that of the image, else the model's own. "
            "Width x height may be at most 786432."),
       ranged("num_outputs", DREAM_INTEGER, "Number of pictures.", 1, 10, 1),
       ranged("num_inference_steps", DREAM_INTEGER, "Number of denoising steps.", 1, 500, 50),
       ranged("guidance_scale", DREAM_NUMBER,
              "How closely to follow the prompt (scale of classifier-free guidance).", 1, 20, 7.5),
+      ranged("prompt_strength", DREAM_NUMBER,
+             "With an image: how much of it is drawn anew; 1 leaves nothing of what is repainted.",
+             0, 1, 0.8),
       scheduler(),
       seed(),
+      choice("resize_mode",
+             "How the image fills the output: fit shows all of it beside borders, fill cuts off "
+             "what sticks out, stretch scales the sides apart.",
+             {"fit", "fill", "stretch"}, "fill"),
       ranged("clip_skip", DREAM_INTEGER, "Layers left out at the end of the text encoder.", 0, 11,
              0),
-      karras(),
-      output_format(),
+      flag("karras", "Space the noise levels after Karras; only for schedulers that can.", false),
+      flag("paste_original",
+           "With a mask: put the image's own pixels back where the mask is black.", true),
+      choice("output_format", "File format of the pictures.", {"png", "jpg", "webp"}, "png"),
       ranged("output_quality", DREAM_INTEGER, "Quality of jpg and webp files; png is lossless.", 1,
              100, 95),
   };

@@ -8,19 +8,13 @@
 #include <random>
 
 #include "host/worker/sdk_host/diffusion_inputs.hpp"
+#include "host/worker/sdk_host/diffusion_pictures.hpp"
 #include "host/worker/sdk_host/sdk_error.hpp"
 #include "host/worker/sdk_host/status.hpp"
 #include "host/worker/sdk_host/tensor.hpp"
 
 namespace dream::worker {
 namespace {
-
-// The input's value, or `otherwise` when it is absent or this template does not declare it.
-template <class T>
-T value(const RunState& run, std::string_view name, T otherwise) {
-  const nlohmann::json& json = run.input_json(name);
-  return json.is_null() ? otherwise : json.get<T>();
-}
 
 // The template's overrides as far as its struct reaches, null beyond.
 dream_overrides known_part(const dream_overrides* overrides) {
@@ -69,27 +63,26 @@ DiffusionJob diffusion_job(const RunState& run, const dream_overrides* overrides
                            const engine::ModelInfo& model) {
   DiffusionJob job;
   engine::GenerateRequest& request = job.request;
-  request.prompt = value<std::string>(run, "prompt", "");
-  request.negative_prompt = value<std::string>(run, "negative_prompt", "");
+  request.prompt = run.input_or<std::string>("prompt", "");
+  request.negative_prompt = run.input_or<std::string>("negative_prompt", "");
   const dream_overrides given = known_part(overrides);
   if (given.prompt != nullptr) request.prompt = view(*given.prompt, "prompt override");
   if (given.negative_prompt != nullptr)
     request.negative_prompt = view(*given.negative_prompt, "negative_prompt override");
   if (given.on_latents != nullptr) request.on_latents = latents_hook(given);
-  request.width = value(run, "width", model.native_size);
-  request.height = value(run, "height", model.native_size);
+  read_pictures(run, model, request);
   check_size(request);
-  request.num_outputs = value(run, "num_outputs", 1);
-  request.num_inference_steps = value(run, "num_inference_steps", 50);
-  request.guidance_scale = value(run, "guidance_scale", 7.5);
-  request.scheduler = value<std::string>(run, "scheduler", "DPMSolverMultistep");
-  request.karras = value(run, "karras", false);
-  request.clip_skip = value(run, "clip_skip", 0);
+  request.num_outputs = run.input_or("num_outputs", 1);
+  request.num_inference_steps = run.input_or("num_inference_steps", 50);
+  request.guidance_scale = run.input_or("guidance_scale", 7.5);
+  request.scheduler = run.input_or<std::string>("scheduler", "DPMSolverMultistep");
+  request.karras = run.input_or("karras", false);
+  request.clip_skip = run.input_or("clip_skip", 0);
   job.seed_drawn = run.input_json("seed").is_null();
   request.seed = job.seed_drawn ? draw_seed() : run.input_json("seed").get<std::int64_t>();
   check_seed(request);
-  job.output_format = value<std::string>(run, "output_format", "png");
-  job.output_quality = value(run, "output_quality", 95);
+  job.output_format = run.input_or<std::string>("output_format", "png");
+  job.output_quality = run.input_or("output_quality", 95);
   return job;
 }
 

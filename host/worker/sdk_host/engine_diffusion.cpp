@@ -1,5 +1,7 @@
 // dream.engine.diffusion/1: what every diffusion template shares, from the run's inputs to the
 // picture files: request, progress, cancel, encoding, metrics.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -56,12 +58,15 @@ void emit_picture(const dream_diffusion& engine, RunState& run, const DiffusionJ
   run.emit_file(path, name);
 }
 
-bool report_step(RunState& run, const engine::Step& step) {
-  const std::string label = step.images == 1 ? ""
-                                             : "picture " + std::to_string(step.image + 1) + "/" +
-                                                   std::to_string(step.images);
-  run.progress(static_cast<std::uint64_t>(step.image) * step.steps + step.step,
-               static_cast<std::uint64_t>(step.images) * step.steps, label);
+std::string progress_label(const engine::Step& step) {
+  if (step.images == 1) return "";
+  if (step.together == 1) return fmt::format("picture {}/{}", step.image + 1, step.images);
+  return fmt::format("pictures {}-{}/{}", step.image + 1, step.image + step.together, step.images);
+}
+
+// `done` counts a step of each picture, so that the bar moves evenly however many share a call.
+bool report_step(RunState& run, const engine::Step& step, std::uint64_t done) {
+  run.progress(done, static_cast<std::uint64_t>(step.images) * step.steps, progress_label(step));
   return !run.canceled();
 }
 
@@ -71,8 +76,8 @@ void draw(dream_diffusion& engine, RunState& run, const dream_overrides* overrid
   if (job.seed_drawn) run.log("info", "Using seed: " + std::to_string(job.request.seed));
   std::uint64_t steps = 0;
   job.request.on_step = [&](const engine::Step& step) {
-    ++steps;
-    return report_step(run, step);
+    steps += step.together;
+    return report_step(run, step, steps);
   };
   int pictures = 0;
   Seconds encoding{0};

@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "host/worker/sdk_host/host_state.hpp"
 #include "host/worker/sdk_host/metric_rules.hpp"
@@ -57,6 +58,12 @@ class RunState {
   const dream_value* input(std::string_view name) const;
   // The same as JSON: null if absent, null or not declared.
   const nlohmann::json& input_json(std::string_view name) const;
+  // The same as a T; `otherwise` where there is no value.
+  template <class T>
+  T input_or(std::string_view name, T otherwise) const {
+    const nlohmann::json& json = input_json(name);
+    return json.is_null() ? std::move(otherwise) : json.get<T>();
+  }
 
   // The functions of dream_run_1; each throws SdkError where that fails.
   void emit(const dream_value& value);

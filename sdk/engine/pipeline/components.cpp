@@ -74,11 +74,13 @@ void check_fit(const Components& parts) {
                     unet.cross_attention_dim, text_width));
   }
   const auto latent_channels = parts.vae.config().latent_channels;
-  if (unet.in_channels != latent_channels || unet.out_channels != latent_channels) {
-    throw std::runtime_error(
-        fmt::format("unet/config.json: \"in_channels\" {} and \"out_channels\" {} do not match the "
-                    "VAE's {} latent channels; text to image needs them equal",
-                    unet.in_channels, unet.out_channels, latent_channels));
+  const bool plain = unet.in_channels == latent_channels;
+  if ((!plain && !parts.is_inpainting()) || unet.out_channels != latent_channels) {
+    throw std::runtime_error(fmt::format(
+        "unet/config.json: \"in_channels\" {} and \"out_channels\" {} do not match the VAE's {} "
+        "latent channels; in_channels must be {} or, for inpainting, {}, out_channels {}",
+        unet.in_channels, unet.out_channels, latent_channels, latent_channels,
+        2 * latent_channels + 1, latent_channels));
   }
 }
 

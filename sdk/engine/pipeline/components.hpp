@@ -21,6 +21,11 @@ struct Components {
   nlohmann::json scheduler;  // scheduler_config.json
   Compute compute;
 
+  // A UNet that sees mask and masked picture beside the latents.
+  bool is_inpainting() const {
+    return unet.config().in_channels == 2 * vae.config().latent_channels + 1;
+  }
+
   // Reads a diffusers folder. Throws std::runtime_error naming file and key or tensor.
   static Components load(const std::filesystem::path& folder, const Compute& compute,
                          const Warn& warn);

@@ -3,11 +3,12 @@
 #include <ATen/ops/cat.h>
 
 #include <utility>
+#include <vector>
 
 namespace dream::engine {
 namespace {
 
-// One UNet call: alone, or with the negative prompt's half beside it (arXiv 2207.12598).
+// One UNet call: alone, or with the negative prompts' half beside it (arXiv 2207.12598).
 at::Tensor predict(const Components& parts, const Plan& plan, const at::Tensor& sample,
                    double timestep, TextContext& text) {
   const auto input = sample.to(parts.compute.dtype);
@@ -20,29 +21,67 @@ at::Tensor predict(const Components& parts, const Plan& plan, const at::Tensor& 
 }  // namespace
 
 Denoiser::Denoiser(const Components& parts, const Plan& plan, const std::string& scheduler,
-                   const SchedulerOptions& options, const at::Tensor& noise,
-                   at::Generator generator)
-    : parts_(parts),
-      plan_(plan),
+                   const SchedulerOptions& options, Start start, at::Generator generator)
+    : plan_(plan),
       scheduler_(make_scheduler(scheduler, parts.scheduler, options)),
+      start_(std::move(start)),
       generator_(std::move(generator)) {
-  scheduler_->set_timesteps(plan.steps);
-  latents_ = noise * scheduler_->init_noise_sigma();
-  const auto calls = scheduler_->timesteps().size(), steps = static_cast<std::size_t>(plan.steps);
-  warm_up_ = calls > steps ? calls - steps : 0;
+  scheduler_->set_timesteps(plan.scheduled_steps);
+  const auto order = static_cast<std::size_t>(scheduler_->order());
+  called_ = order * (plan.scheduled_steps - plan.steps);
+  if (start_.image.defined()) scheduler_->set_begin_index(called_);
+  // Calls beyond order() per step (PNDM's repeated timestep) belong to the first.
+  const auto calls = scheduler_->timesteps().size() - called_;
+  const auto regular = order * plan.steps;
+  end_of_step_ = called_ + order + (calls > regular ? calls - regular : 0);
+  latents_ = first_latents();
 }
 
-void Denoiser::call_model(TextContext& text) {
-  const double timestep = scheduler_->timesteps().at(called_++);
-  const auto sample = scheduler_->scale_model_input(latents_, timestep);
-  const auto prediction = predict(parts_, plan_, sample, timestep, text);
-  latents_ = scheduler_->step(prediction, timestep, latents_, generator_);
+at::Tensor Denoiser::first_latents() const {
+  if (!start_.image.defined() || plan_.from_noise) {
+    return start_.noise * scheduler_->init_noise_sigma();
+  }
+  return scheduler_->add_noise(start_.image, start_.noise, timestep());
 }
 
-void Denoiser::step(TextContext& text) {
-  while (called_ < warm_up_) call_model(text);
-  call_model(text);
-  ++done_;
+at::Tensor Denoiser::model_input() {
+  const auto sample = scheduler_->scale_model_input(latents_, timestep());
+  if (!start_.unet_channels.defined()) return sample;
+  return at::cat({sample, start_.unet_channels}, 1);
+}
+
+void Denoiser::advance(const at::Tensor& prediction) {
+  latents_ = scheduler_->step(prediction, timestep(), latents_, generator_);
+  ++called_;
+  const auto calls = scheduler_->timesteps().size();
+  // An inpainting UNet has learned to keep; any other is held to the picture at every call.
+  if (start_.mask.defined() && !start_.unet_channels.defined()) keep_unmasked();
+  if (called_ == end_of_step_ || called_ == calls) {
+    ++done_;
+    end_of_step_ += scheduler_->order();
+  }
+}
+
+// The kept part is the picture itself with the noise of the next call's timestep.
+void Denoiser::keep_unmasked() {
+  const bool last = called_ == scheduler_->timesteps().size();
+  const auto kept =
+      last ? start_.image : scheduler_->add_noise(start_.image, start_.noise, timestep());
+  latents_ = (1 - start_.mask) * kept + start_.mask * latents_;
+}
+
+void step(const Components& parts, const Plan& plan, std::span<Denoiser> pictures,
+          TextContext& text) {
+  const int before = pictures.front().done();
+  while (pictures.front().done() == before) {
+    const double timestep = pictures.front().timestep();
+    std::vector<at::Tensor> inputs;
+    for (auto& picture : pictures) inputs.push_back(picture.model_input());
+    const auto prediction =
+        predict(parts, plan, inputs.size() == 1 ? inputs[0] : at::cat(inputs), timestep, text);
+    const auto own = prediction.split(1);
+    for (std::size_t i = 0; i < pictures.size(); ++i) pictures[i].advance(own[i]);
+  }
 }
 
 }  // namespace dream::engine

@@ -1,11 +1,12 @@
 // The denoise loop of one picture, one step at a time: generate() runs it to its end, a template
-// may walk it by hand.
+// may walk it by hand. Pictures of one request can share their UNet calls.
 #pragma once
 
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "sdk/engine/pipeline/components.hpp"
@@ -14,31 +15,48 @@
 
 namespace dream::engine {
 
+// What one picture's loop starts from; all fp32, [1, channels, h, w].
+struct Start {
+  at::Tensor noise;         // unit Gaussian
+  at::Tensor image;         // latents of the picture to start from; undefined: noise alone
+  at::Tensor mask;          // 1 channel, 1 where repainted; undefined: everywhere
+  at::Tensor unet_channels;  // what an inpainting UNet sees beside the latents; undefined: nothing
+};
+
 class Denoiser {
  public:
-  // Starts from unit Gaussian noise [1, latent channels, h, w] in fp32. `generator` goes on to feed
-  // the steps that draw noise.
+  // `generator` goes on to feed the steps that draw noise.
   Denoiser(const Components& parts, const Plan& plan, const std::string& scheduler,
-           const SchedulerOptions& options, const at::Tensor& noise, at::Generator generator);
+           const SchedulerOptions& options, Start start, at::Generator generator);
 
   int done() const { return done_; }
   int left() const { return plan_.steps - done_; }
-  // One step, `left()` times. `text` must be the same object at each.
-  void step(TextContext& text);
   // fp32; what is put there is what the next step starts from.
   at::Tensor& latents() { return latents_; }
 
- private:
-  void call_model(TextContext& text);
+  // The next UNet call: its input [1, in_channels, h, w] and its timestep.
+  at::Tensor model_input();
+  double timestep() const { return scheduler_->timesteps().at(called_); }
+  // Takes what the UNet made of it (guidance applied), fp32.
+  void advance(const at::Tensor& prediction);
 
-  const Components& parts_;
+ private:
+  at::Tensor first_latents() const;
+  void keep_unmasked();
+
   Plan plan_;
   std::unique_ptr<Scheduler> scheduler_;
+  Start start_;
   at::Tensor latents_;
   at::Generator generator_;
-  std::size_t warm_up_ = 0;  // model calls beyond one per step, made within the first
-  std::size_t called_ = 0;
+  std::size_t called_ = 0;       // index into the scheduler's timesteps
+  std::size_t end_of_step_ = 0;  // where the current step ends, likewise
   int done_ = 0;
 };
+
+// One step of pictures that stand at the same step, `left()` times: one UNet call for all of them.
+// `text` must be the same object at each and hold the prompts of so many pictures.
+void step(const Components& parts, const Plan& plan, std::span<Denoiser> pictures,
+          TextContext& text);
 
 }  // namespace dream::engine

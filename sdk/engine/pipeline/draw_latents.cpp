@@ -1,4 +1,3 @@
-#include "sdk/engine/pipeline/denoiser.hpp"
 #include "sdk/engine/pipeline/host_tensor.hpp"
 #include "sdk/engine/pipeline/stages.hpp"
 
@@ -6,8 +5,9 @@ namespace dream::engine {
 namespace {
 
 // Shows the latents to whom asked for them and takes over what was changed.
-void show_latents(const GenerateRequest& request, const Step& step, at::Tensor& latents) {
+void show_latents(const GenerateRequest& request, Step step, int picture, at::Tensor& latents) {
   if (!request.on_latents) return;
+  step.image += picture;
   HostTensor shown = to_host(latents);
   const auto shape = shown.shape;
   request.on_latents(step, shown);
@@ -17,19 +17,30 @@ void show_latents(const GenerateRequest& request, const Step& step, at::Tensor& 
 
 }  // namespace
 
-at::Tensor draw_latents(const Components& parts, const GenerateRequest& request, const Plan& plan,
-                        int index, TextContext& text) {
-  auto generator = picture_generator(request.seed, index);
-  const auto noise = initial_noise(parts, plan, generator);
-  Denoiser loop(parts, plan, request.scheduler, {.karras = request.karras}, noise, generator);
-  while (loop.left() > 0) {
-    loop.step(text);
-    const Step step{
-        .image = index, .images = plan.pictures, .step = loop.done(), .steps = plan.steps};
-    show_latents(request, step, loop.latents());
-    if (request.on_step && !request.on_step(step)) throw Canceled();
+std::vector<at::Tensor> draw_latents(const Components& parts, const GenerateRequest& request,
+                                     const Plan& plan, const ImageCondition& condition, int first,
+                                     int count, const at::Tensor& states) {
+  std::vector<Denoiser> loops;
+  for (int index = first; index < first + count; ++index) {
+    auto generator = picture_generator(request.seed, index);
+    const auto start = start_of(parts, plan, condition, generator);
+    loops.emplace_back(parts, plan, request.scheduler,
+                       SchedulerOptions{.karras = request.karras}, start, generator);
   }
-  return loop.latents();
+  TextContext text(count == 1 ? states : states.repeat_interleave(count, 0));
+  while (loops.front().left() > 0) {
+    step(parts, plan, loops, text);
+    const Step done{.image = first,
+                    .together = count,
+                    .images = plan.pictures,
+                    .step = loops.front().done(),
+                    .steps = plan.steps};
+    for (int i = 0; i < count; ++i) show_latents(request, done, i, loops[i].latents());
+    if (request.on_step && !request.on_step(done)) throw Canceled();
+  }
+  std::vector<at::Tensor> latents;
+  for (auto& loop : loops) latents.push_back(loop.latents());
+  return latents;
 }
 
 }  // namespace dream::engine

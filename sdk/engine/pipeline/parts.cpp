@@ -56,7 +56,7 @@ class HandLoop final : public DenoiseLoop {
  public:
   HandLoop(const Components& parts, const Plan& plan, const DenoiseRequest& request,
            const at::Tensor& states)
-      : text_(states), loop_(start(parts, plan, request)) {}
+      : parts_(parts), plan_(plan), text_(states), loop_(start(parts, plan, request)) {}
 
   int step() override {
     if (loop_.left() == 0) {
@@ -65,7 +65,7 @@ class HandLoop final : public DenoiseLoop {
     }
     return torch_call([&] {
       take_back();
-      loop_.step(text_);
+      engine::step(parts_, plan_, {&loop_, 1}, text_);
       return loop_.left();
     });
   }
@@ -80,9 +80,9 @@ class HandLoop final : public DenoiseLoop {
  private:
   static Denoiser start(const Components& parts, const Plan& plan, const DenoiseRequest& request) {
     auto generator = picture_generator(static_cast<std::int64_t>(request.seed), 0);
-    const auto noise = request.latents ? to_tensor(*request.latents).to(parts.compute.device)
-                                       : initial_noise(parts, plan, generator);
-    return {parts, plan, request.scheduler, {}, noise, generator};
+    auto start = start_of(parts, plan, condition_on_image(parts, {}, plan), generator);
+    if (request.latents) start.noise = to_tensor(*request.latents).to(parts.compute.device);
+    return {parts, plan, request.scheduler, {}, start, generator};
   }
 
   // What was shown may have been changed.
@@ -92,6 +92,8 @@ class HandLoop final : public DenoiseLoop {
     shown_.reset();
   }
 
+  const Components& parts_;
+  Plan plan_;
   TextContext text_;
   Denoiser loop_;
   std::optional<HostTensor> shown_;
@@ -118,7 +120,7 @@ HostTensor StableDiffusion::encode_image(const Image& image, std::uint64_t seed)
                                      image.width, image.height, image.pixels.size()));
     }
     auto generator = picture_generator(static_cast<std::int64_t>(seed), 0);
-    return to_host(encode(parts_, image, generator));
+    return to_host(sample_of(parts_, posterior_of(parts_, image), generator));
   });
 }
 

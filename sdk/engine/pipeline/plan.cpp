@@ -28,6 +28,44 @@ std::int64_t checked_side(std::string_view input, std::int64_t pixels, std::int6
   return pixels;
 }
 
+void check_pixels(std::string_view input, int width, int height, std::size_t bytes, int channels,
+                  const Plan& plan) {
+  if (width != plan.width || height != plan.height) {
+    throw InvalidInput(fmt::format("{} has {} x {} pixels: it must have the {} x {} of the output",
+                                   input, width, height, plan.width, plan.height));
+  }
+  const auto expected = static_cast<std::size_t>(width) * height * channels;
+  if (bytes == expected) return;
+  throw InvalidInput(fmt::format("{} of {} x {} pixels has {} bytes: it must have {}", input, width,
+                                 height, bytes, expected));
+}
+
+// Fills in what starting from a picture changes. Steps and rounding as in diffusers' get_timesteps.
+void plan_image(const GenerateRequest& request, const Components& parts, Plan& plan) {
+  if (!request.image) {
+    if (!request.mask) return;
+    throw InvalidInput("mask is given without image: give the picture to repaint");
+  }
+  const auto& image = *request.image;
+  check_pixels("image", image.width, image.height, image.pixels.size(), 3, plan);
+  if (request.mask) {
+    const auto& mask = *request.mask;
+    check_pixels("mask", mask.width, mask.height, mask.pixels.size(), 1, plan);
+  }
+  const double strength = request.prompt_strength;
+  if (!(strength >= 0 && strength <= 1)) {
+    throw InvalidInput(fmt::format("prompt_strength is {}: allowed are 0 to 1", strength));
+  }
+  plan.steps = static_cast<int>(plan.scheduled_steps * strength);
+  if (plan.steps < 1) {
+    throw InvalidInput(fmt::format(
+        "prompt_strength is {}: of {} steps (num_inference_steps) none would remain; allowed are "
+        "{:.3g} and above",
+        strength, plan.scheduled_steps, 1.0 / plan.scheduled_steps));
+  }
+  plan.from_noise = strength == 1 && (request.mask || parts.is_inpainting());
+}
+
 }  // namespace
 
 void check_clip_skip(int clip_skip, const Components& parts) {
@@ -38,8 +76,13 @@ Plan make_plan(const GenerateRequest& request, const Components& parts) {
   const auto multiple = parts.vae.config().scale();
   const auto native = parts.unet.config().sample_size * multiple;
   Plan plan;
-  plan.width = checked_side("width", request.width, native, multiple);
-  plan.height = checked_side("height", request.height, native, multiple);
+  const auto side = [&](int given, int of_image) {
+    return given == 0 && request.image ? of_image : given;
+  };
+  const int image_width = request.image ? request.image->width : 0;
+  const int image_height = request.image ? request.image->height : 0;
+  plan.width = checked_side("width", side(request.width, image_width), native, multiple);
+  plan.height = checked_side("height", side(request.height, image_height), native, multiple);
   if (plan.width * plan.height > max_pixels) {
     throw InvalidInput(fmt::format("width x height is {} x {} = {} pixels: at most {} are allowed",
                                    plan.width, plan.height, plan.width * plan.height, max_pixels));
@@ -52,12 +95,13 @@ Plan make_plan(const GenerateRequest& request, const Components& parts) {
         fmt::format("guidance_scale is {}: allowed are 0 and above", request.guidance_scale));
   }
   plan.pictures = request.num_outputs;
-  plan.steps = request.num_inference_steps;
+  plan.scheduled_steps = plan.steps = request.num_inference_steps;
   plan.guidance_scale = request.guidance_scale;
   plan.guided = request.guidance_scale > 1;
+  plan_image(request, parts, plan);
   // A scheduler that cannot be made, or not with so many steps, is refused here as well.
   make_scheduler(request.scheduler, parts.scheduler, {.karras = request.karras})
-      ->set_timesteps(plan.steps);
+      ->set_timesteps(plan.scheduled_steps);
   return plan;
 }
 

@@ -1,5 +1,6 @@
 #include "sdk/engine/pipeline/stable_diffusion.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "sdk/engine/pipeline/plan.hpp"
@@ -21,9 +22,18 @@ void StableDiffusion::generate(const GenerateRequest& request,
                                const std::function<void(int index, Image image)>& on_image) const {
   torch_call([&] {
     const auto plan = make_plan(request, parts_);
-    TextContext text(encode_prompts(parts_, request, plan.guided));
-    for (int index = 0; index < plan.pictures; ++index) {
-      on_image(index, decode(parts_, draw_latents(parts_, request, plan, index, text)));
+    const auto states = encode_prompts(parts_, request, plan.guided);
+    const auto condition = condition_on_image(parts_, request, plan);
+    const int together = pictures_at_once(parts_, plan);
+    for (int first = 0; first < plan.pictures; first += together) {
+      const int count = std::min(together, plan.pictures - first);
+      const auto latents =
+          draw_latents(parts_, request, plan, condition, first, count, states);
+      for (int i = 0; i < count; ++i) {
+        auto image = decode(parts_, latents[i]);
+        if (request.mask && request.paste_original) paste(image, *request.image, *request.mask);
+        on_image(first + i, std::move(image));
+      }
     }
   });
 }

@@ -1,14 +1,18 @@
-// The stages of one picture, in the order they run: text, noise, denoise loop, decode.
+// The stages of one request, in the order they run: text, pictures to start from, noise, denoise
+// loop, decode.
 #pragma once
 
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "sdk/engine/engine.hpp"
 #include "sdk/engine/pipeline/components.hpp"
+#include "sdk/engine/pipeline/denoiser.hpp"
 #include "sdk/engine/pipeline/plan.hpp"
 
 namespace dream::engine {
@@ -27,14 +31,37 @@ at::Generator picture_generator(std::int64_t seed, int index);
 // Unit Gaussian noise [1, latent channels, h, w] in fp32, drawn on the CPU, then moved.
 at::Tensor initial_noise(const Components& parts, const Plan& plan, at::Generator& generator);
 
-// Picture `index` of a request up to its latents: noise, then every step of the loop.
-at::Tensor draw_latents(const Components& parts, const GenerateRequest& request, const Plan& plan,
-                        int index, TextContext& text);
+// What a request's image and mask are to the model, computed once for all its pictures.
+struct ImageCondition {
+  std::optional<DiagonalGaussian> image;         // the picture's latents
+  std::optional<DiagonalGaussian> masked_image;  // the same with the repainted part grey
+  at::Tensor mask;  // [1, 1, h, w] in fp32, 1 where repainted; undefined without
+};
+
+// With a UNet made for inpainting there is always a mask: all is repainted where none is given.
+ImageCondition condition_on_image(const Components& parts, const GenerateRequest& request,
+                                  const Plan& plan);
+
+// What picture `index` starts from; draws from `generator` in diffusers' order.
+Start start_of(const Components& parts, const Plan& plan, const ImageCondition& condition,
+               at::Generator& generator);
+
+// Pictures first … first + count - 1 of a request up to their latents, side by side: noise, then
+// every step of the loop. `states` is what encode_prompts() made.
+std::vector<at::Tensor> draw_latents(const Components& parts, const GenerateRequest& request,
+                                     const Plan& plan, const ImageCondition& condition, int first,
+                                     int count, const at::Tensor& states);
 
 // Latents of one picture to 8-bit RGB, rounded as diffusers does.
 Image decode(const Components& parts, const at::Tensor& latents);
 
-// A picture to scaled latents in fp32, with a sample of the posterior drawn on the CPU.
-at::Tensor encode(const Components& parts, const Image& image, at::Generator& generator);
+// `drawn` where the mask is white, `original` where it is black. All of one size.
+void paste(Image& drawn, const Image& original, const Mask& mask);
+
+// A picture's distribution of latents.
+DiagonalGaussian posterior_of(const Components& parts, const Image& image);
+// A sample of it, scaled, in fp32; its noise is drawn on the CPU.
+at::Tensor sample_of(const Components& parts, const DiagonalGaussian& posterior,
+                     at::Generator& generator);
 
 }  // namespace dream::engine

@@ -36,8 +36,9 @@ TEST(DiffusionInputs, stand_in_the_order_clients_know) {
   std::string names;
   for (const InputSpec& input : diffusion_inputs({})) names += input.name + " ";
   EXPECT_EQ(names,
-            "prompt negative_prompt width height num_outputs num_inference_steps guidance_scale "
-            "scheduler seed clip_skip karras output_format output_quality ");
+            "image mask prompt negative_prompt width height num_outputs num_inference_steps "
+            "guidance_scale prompt_strength scheduler seed resize_mode clip_skip karras "
+            "paste_original output_format output_quality ");
 }
 
 TEST(DiffusionInputs, keep_the_lint_and_the_defaults) {

@@ -33,19 +33,28 @@ struct Input {
 
 // The names every diffusion template takes; the real host adds more with its versions.
 inline bool is_diffusion_input(const std::string& name) {
-  static constexpr const char* names[] = {"prompt",
+  static constexpr const char* names[] = {"image",
+                                          "mask",
+                                          "prompt",
                                           "negative_prompt",
                                           "width",
                                           "height",
                                           "num_outputs",
-                                          "karras",
+                                          "num_inference_steps",
                                           "guidance_scale",
+                                          "prompt_strength",
                                           "scheduler",
+                                          "disable_safety_check",
                                           "seed",
+                                          "lora",
+                                          "embeddings",
+                                          "resize_mode",
+                                          "prompt_syntax",
                                           "clip_skip",
+                                          "karras",
+                                          "paste_original",
                                           "output_format",
-                                          "output_quality",
-                                          "num_inference_steps"};
+                                          "output_quality"};
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
