@@ -93,6 +93,10 @@ void add_pictures(const json& operation, const Tensors& inputs, GenerateRequest&
   request.paste_original = operation.value("paste_original", true);
 }
 
+std::int64_t strip_limit(const json& operation) {
+  return operation.value("strip_limit", large_map_bytes);
+}
+
 at::Tensor to_tensor(const Image& image) {
   return at::from_blob(const_cast<std::uint8_t*>(image.pixels.data()),
                        {image.height, image.width, 3}, at::kByte)
@@ -154,9 +158,9 @@ struct Probe {
       outputs[out] = parts.unet.forward(input(operation, "sample"),
                                         operation.at("timestep").get<double>(), text);
     } else if (op == "decode") {
-      outputs[out] = parts.vae.decode(input(operation, "latents"));
+      outputs[out] = parts.vae.decode(input(operation, "latents"), strip_limit(operation));
     } else if (op == "encode") {
-      const auto gaussian = parts.vae.encode(input(operation, "pixels"));
+      const auto gaussian = parts.vae.encode(input(operation, "pixels"), strip_limit(operation));
       outputs[out + ".mean"] = gaussian.mean;
       outputs[out + ".logvar"] = gaussian.logvar;
     } else if (op == "latents") {

@@ -47,6 +47,25 @@ Linear attention_layer(const Weights& weights, const char* name, const char* old
   return {weights.scope(is_old ? old_name : name), channels, channels};
 }
 
+// Runs layers over maps, in strips where a map has more than `limit` bytes.
+struct Runner {
+  std::int64_t limit;
+
+  std::int64_t strip_bytes() const { return limit / 16; }
+  bool in_strips(const at::Tensor& map) const {
+    return map.size(0) == 1 && static_cast<std::int64_t>(map.nbytes()) > limit;
+  }
+  template <class Layer>
+  at::Tensor operator()(const Layer& layer, at::Tensor map) const {
+    return in_strips(map) ? engine::in_strips(layer, std::move(map), strip_bytes())
+                          : layer(map);
+  }
+  at::Tensor operator()(const ResnetBlock2D& resnet, at::Tensor map) const {
+    return in_strips(map) ? engine::in_strips(resnet, std::move(map), strip_bytes())
+                          : resnet(map, {});
+  }
+};
+
 at::Tensor channel_values(const std::vector<double>& values, const at::Tensor& like) {
   return at::tensor(values, at::kDouble).to(like.options()).view({1, -1, 1, 1});
 }
@@ -137,11 +156,12 @@ Encoder::Encoder(const Weights& weights, const AutoencoderConfig& config)
   }
 }
 
-at::Tensor Encoder::operator()(const at::Tensor& sample) const {
+at::Tensor Encoder::operator()(const at::Tensor& sample, std::int64_t strip_limit) const {
+  const Runner run{strip_limit};
   auto hidden = conv_in(sample.contiguous(at::MemoryFormat::ChannelsLast));
   for (const auto& block : down_blocks) {
-    for (const auto& resnet : block.resnets) hidden = resnet(hidden, {});
-    if (block.downsampler) hidden = (*block.downsampler)(hidden);
+    for (const auto& resnet : block.resnets) hidden = run(resnet, std::move(hidden));
+    if (block.downsampler) hidden = run(*block.downsampler, std::move(hidden));
   }
   return conv_out(at::silu(conv_norm_out(mid_block(hidden))));
 }
@@ -165,11 +185,15 @@ Decoder::Decoder(const Weights& weights, const AutoencoderConfig& config)
   }
 }
 
-at::Tensor Decoder::operator()(const at::Tensor& sample) const {
+at::Tensor Decoder::operator()(const at::Tensor& sample, std::int64_t strip_limit) const {
+  const Runner run{strip_limit};
   auto hidden = mid_block(conv_in(sample));
   for (const auto& block : up_blocks) {
-    for (const auto& resnet : block.resnets) hidden = resnet(hidden, {});
-    if (block.upsampler) hidden = (*block.upsampler)(hidden);
+    for (const auto& resnet : block.resnets) hidden = run(resnet, std::move(hidden));
+    if (block.upsampler) hidden = run(*block.upsampler, std::move(hidden));
+  }
+  if (run.in_strips(hidden)) {
+    return in_strips(conv_norm_out, Activation::silu, conv_out, hidden, run.strip_bytes());
   }
   return conv_out(at::silu(conv_norm_out(hidden)));
 }
@@ -189,13 +213,13 @@ AutoencoderKL::AutoencoderKL(const AutoencoderConfig& config, const Weights& wei
   }
 }
 
-at::Tensor AutoencoderKL::decode(const at::Tensor& latents) const {
+at::Tensor AutoencoderKL::decode(const at::Tensor& latents, std::int64_t strip_limit) const {
   const auto sample = latents.contiguous(at::MemoryFormat::ChannelsLast);
-  return decoder_(post_quant_conv_ ? (*post_quant_conv_)(sample) : sample);
+  return decoder_(post_quant_conv_ ? (*post_quant_conv_)(sample) : sample, strip_limit);
 }
 
-DiagonalGaussian AutoencoderKL::encode(const at::Tensor& pixels) const {
-  const auto encoded = encoder_(pixels);
+DiagonalGaussian AutoencoderKL::encode(const at::Tensor& pixels, std::int64_t strip_limit) const {
+  const auto encoded = encoder_(pixels, strip_limit);
   const auto moments = (quant_conv_ ? (*quant_conv_)(encoded) : encoded).chunk(2, 1);
   constexpr double lowest = -30, highest = 20;  // keeps exp() finite
   return {moments[0], moments[1].clamp(lowest, highest)};

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sdk/engine/models/resnet.hpp"
+#include "sdk/engine/models/strips.hpp"
 
 namespace dream::engine {
 
@@ -58,7 +59,7 @@ struct UpDecoderBlock2D {
 
 struct Encoder {
   Encoder(const Weights& weights, const AutoencoderConfig& config);
-  at::Tensor operator()(const at::Tensor& sample) const;
+  at::Tensor operator()(const at::Tensor& sample, std::int64_t strip_limit) const;
 
   Conv2d conv_in;
   std::vector<DownEncoderBlock2D> down_blocks;
@@ -69,7 +70,7 @@ struct Encoder {
 
 struct Decoder {
   Decoder(const Weights& weights, const AutoencoderConfig& config);
-  at::Tensor operator()(const at::Tensor& sample) const;
+  at::Tensor operator()(const at::Tensor& sample, std::int64_t strip_limit) const;
 
   Conv2d conv_in;
   VaeMidBlock2D mid_block;
@@ -88,10 +89,12 @@ class AutoencoderKL {
   // Throws std::runtime_error naming tensor and shapes where the weights do not fit.
   AutoencoderKL(const AutoencoderConfig& config, const Weights& weights);
 
-  // Raw latents [batch, latent_channels, h, w] to pixels in -1..1, scale() times as large.
-  at::Tensor decode(const at::Tensor& latents) const;
+  // Raw latents [batch, latent_channels, h, w] to pixels in -1..1, scale() times as large. Feature
+  // maps of a single picture above `strip_limit` bytes are computed in strips (strips.hpp).
+  at::Tensor decode(const at::Tensor& latents, std::int64_t strip_limit = large_map_bytes) const;
   // Pixels in -1..1 to the distribution of raw latents.
-  DiagonalGaussian encode(const at::Tensor& pixels) const;
+  DiagonalGaussian encode(const at::Tensor& pixels,
+                          std::int64_t strip_limit = large_map_bytes) const;
   // Between the UNet's latents (unit variance) and the raw ones.
   at::Tensor to_raw(const at::Tensor& latents) const;
   at::Tensor from_raw(const at::Tensor& latents) const;
