@@ -10,6 +10,7 @@ namespace dream::host {
 // throws UsageError, Interrupted, or any other exception for a failure.
 using Command = std::function<int()>;
 
+void add_bench_command(CLI::App& app, Command& chosen);
 void add_predict_command(CLI::App& app, Command& chosen);
 void add_serve_command(CLI::App& app, Command& chosen);
 void add_templates_command(CLI::App& app, Command& chosen);

@@ -39,6 +39,7 @@ int run(int argc, char** argv) {
   add_serve_command(app, command);
   add_templates_command(app, command);
   add_weights_command(app, command);
+  add_bench_command(app, command);
   add_version_command(app, command);
   try {
     app.parse(argc, argv);

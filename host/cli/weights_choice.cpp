@@ -35,6 +35,10 @@ std::optional<std::string> environment(const char* name) {
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
+fs::path bundled_below(const fs::path& prefix) {
+  return prefix / "share" / "dream" / "weights" / "emoji-sd";
+}
+
 }  // namespace
 
 std::string choose_weights(const WeightsSources& sources) {
@@ -45,13 +49,17 @@ std::string choose_weights(const WeightsSources& sources) {
   if (fs::is_regular_file(local / "model_index.json", error)) return fs::absolute(local).string();
   if (given(sources.default_weights))
     return checked(*sources.default_weights, "DREAM_DEFAULT_WEIGHTS");
-  const fs::path bundled = sources.prefix / "share" / "dream" / "weights" / "emoji-sd";
+  const fs::path bundled = bundled_below(sources.prefix);
   return fs::exists(bundled, error) ? bundled.string() : no_weights;
 }
 
 std::string choose_weights(const std::optional<std::string>& option) {
   return choose_weights({option, environment("COG_WEIGHTS"), fs::current_path(),
                          environment("DREAM_DEFAULT_WEIGHTS"), install_prefix()});
+}
+
+fs::path bundled_weights() {
+  return bundled_below(install_prefix());
 }
 
 }  // namespace dream::host

@@ -23,4 +23,7 @@ std::string choose_weights(const WeightsSources& sources);
 // The same for the running program and its environment; `option` is --weights.
 std::string choose_weights(const std::optional<std::string>& option);
 
+// The bundled emoji-sd of the running program; the folder need not exist.
+std::filesystem::path bundled_weights();
+
 }  // namespace dream::host

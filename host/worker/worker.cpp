@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "host/worker/bench.hpp"
 #include "host/worker/crash_report.hpp"
 #include "host/worker/sdk_host/sdk_error.hpp"
 
@@ -79,6 +80,8 @@ void Worker::handle(const nlohmann::json& message) {
     errands_.add([this, name = message.value("template", "")] { healthcheck(name); });
   } else if (type == "engine_info") {
     errands_.add([this] { engine_info(); });
+  } else if (type == "bench") {
+    errands_.add([this, message] { bench(message); });
   } else {
     host_.log("warning", "the worker does not know the message '" + type + "'");
   }
@@ -157,6 +160,20 @@ void Worker::engine_info() {
     info["error"] = error.what();
   }
   control_.send(info);
+}
+
+void Worker::bench(const nlohmann::json& message) {
+  nlohmann::json result;
+  const CrashContext context("dream bench");
+  try {
+    result = run_bench(host_, message);
+  } catch (const engine::InvalidInput& error) {
+    result = {{"error", error.what()}, {"bad_input", true}};
+  } catch (const std::exception& error) {
+    result = {{"error", error.what()}};
+  }
+  result["type"] = "bench_result";
+  control_.send(result);
 }
 
 void Worker::serve_slot(int slot) {

@@ -52,6 +52,7 @@ class Worker {
   void load_templates(const nlohmann::json& message, bool setup);
   void healthcheck(const std::string& name);
   void engine_info();
+  void bench(const nlohmann::json& message);
   void fail_setup(const std::string& name, const std::string& error);
   LoadedTemplate* find(const std::string& name);
 

@@ -76,7 +76,8 @@ class TorchEngine final : public Engine {
       : compute_{.dtype = at::kFloat, .device = choose_device(options.device)} {
     compute_.dtype = choose_dtype(options.dtype, compute_.device);
     // Stated even when it is libtorch's own choice: threads made later inherit a stated number.
-    at::set_num_threads(options.threads > 0 ? options.threads : at::get_num_threads());
+    if (options.threads > 0) threads_ = options.threads;
+    at::set_num_threads(threads_);
     // The same seed must give the same bytes.
     at::globalContext().setDeterministicCuDNN(true);
     at::globalContext().setBenchmarkCuDNN(false);
@@ -112,6 +113,7 @@ class TorchEngine final : public Engine {
   }
 
   std::string torch_version() const override { return TORCH_VERSION; }
+  int threads() const override { return threads_; }
   std::string device() const override { return compute_.device.str(); }
   std::string dtype() const override {
     switch (compute_.dtype) {
@@ -126,6 +128,7 @@ class TorchEngine final : public Engine {
 
  private:
   Compute compute_;
+  int threads_ = at::get_num_threads();
   std::mutex mutex_;
   std::map<std::string, std::weak_ptr<const Pipeline>> pipelines_;
 };

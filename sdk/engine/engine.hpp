@@ -175,6 +175,7 @@ class Engine {
   virtual std::string torch_version() const = 0;
   virtual std::string device() const = 0;  // "cpu", "cuda:0"
   virtual std::string dtype() const = 0;   // "fp32", ...
+  virtual int threads() const = 0;         // of one operator on the CPU
 };
 
 // Names generate() accepts for `scheduler`, in the order a schema lists them. Inline: schemas are

@@ -85,7 +85,8 @@ def test_weights_inspect(dream):
 
 
 @pytest.mark.parametrize("arguments", [
-    [], ["predict"], ["serve"], ["templates"], ["weights"], ["weights", "inspect"], ["version"]])
+    [], ["predict"], ["serve"], ["templates"], ["weights"], ["weights", "inspect"], ["version"],
+    ["bench"]])
 def test_help_with_an_example(dream, arguments):
     done = dream(*arguments, "--help")
     assert done.returncode == 0

@@ -10,6 +10,14 @@ namespace dream::worker {
 namespace {
 namespace dll = boost::dll;
 
+// A sanitizer's runtime does not let anything be bound past it.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr auto load_modes = dll::load_mode::rtld_now | dll::load_mode::rtld_global;
+#else
+constexpr auto load_modes =
+    dll::load_mode::rtld_now | dll::load_mode::rtld_global | dll::load_mode::rtld_deepbind;
+#endif
+
 dll::shared_library* open_library() {
   const auto prefix = dll::program_location().parent_path().parent_path();
   const auto path = prefix / "lib" / "dream" / "libdream_engine.so";
@@ -17,8 +25,11 @@ dll::shared_library* open_library() {
     throw SdkError(DREAM_UNSUPPORTED, "this dream was built without the diffusion engine: " +
                                           path.string() + " does not exist");
   try {
-    // Global, so that the engine's exceptions are known on this side. Leaked, so that it stays.
-    return new dll::shared_library(path, dll::load_mode::rtld_now | dll::load_mode::rtld_global);
+    // Global, so that the engine's exceptions are known on this side. Deepbind, because libtorch
+    // carries a BLAS of its own under the usual names: with it, libtorch finds that one and not the
+    // reference BLAS that OpenCV brought along, which is tens of times slower. Leaked, so that it
+    // stays.
+    return new dll::shared_library(path, load_modes);
   } catch (const boost::system::system_error& error) {
     throw std::runtime_error("cannot load the diffusion engine: " + std::string(error.what()));
   }
