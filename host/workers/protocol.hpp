@@ -23,9 +23,9 @@
 //   {"type":"healthcheck_result", "template":NAME, "healthy":BOOL, "error":TEXT?}
 //   {"type":"inspect_result", "report":JSON | "error":TEXT}
 //   {"type":"engine_info", "torch":…, "device":…, "dtype":… | "error":TEXT}
-//   {"type":"bench_result", "it_per_s":X, "step_s":X, "cold_start_s":X,
-//    "stages_s":{"load","text","denoise","decode"}, "size":PIXELS, "pictures_per_call":N,
-//    "peak_memory_bytes":N, "threads":N, "device", "dtype", "libtorch" | "error":TEXT, "bad_input":BOOL?}
+//   {"type":"bench_result", "it_per_s":X, "step_s":X, "cold_start_s":X, "size":PIXELS,
+//    "stages_s":{"load","text","denoise","decode"}, "pictures_per_call":N, "threads":N,
+//    "peak_memory_bytes":N, "device", "dtype", "libtorch" | "error":TEXT, "bad_input":BOOL?}
 //   {"type":"idle", "slot":N}                the slot can take the next predict
 //
 // slot, host → worker

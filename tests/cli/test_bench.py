@@ -42,3 +42,14 @@ def test_what_cannot_be_timed_is_refused(dream, flags, named):
 def test_one_source_of_weights(dream):
     done = dream("bench", "unet", "--arch", "emoji-sd", "--weights", "none")
     assert done.returncode == 2 and "--arch and --weights" in done.stderr
+
+
+def test_libtorch_computes_with_its_own_blas(dream, tmp_path):
+    """Bound to the reference BLAS of OpenCV, matrix products take tens of times as long."""
+    told = tmp_path / "bindings"
+    done = dream("version", env={"LD_DEBUG": "bindings", "LD_DEBUG_OUTPUT": str(told)})
+    assert done.returncode == 0, done.stderr
+    bound = [line for file in tmp_path.glob("bindings.*") for line in file.open(errors="replace")
+             if "sgemm_'" in line and "file /" in line and "libtorch_cpu" in line.split(" to ")[0]]
+    assert bound
+    assert all("libtorch_cpu" in line.split(" to ")[1] for line in bound), bound
