@@ -44,6 +44,10 @@ struct TensorView {
   std::int64_t element_count() const;
 };
 
+// Says that `view` is not needed for now: pages of a mapped file leave this process's memory and
+// come back when they are touched. Views of other memory are left alone.
+void release_pages(const TensorView& view);
+
 // Ordered by name, so that listings and digests are stable.
 using WeightMap = std::map<std::string, TensorView, std::less<>>;
 

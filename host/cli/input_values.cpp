@@ -88,6 +88,8 @@ json parse_item(const json& input, const std::string& text) {
   if (type == "boolean") return parse_boolean(input, text);
   if (type == "file") return parse_file(input, text);
   if (type == "json") return parse_json_text(input, text);
+  // A weight file may be marked as a file input is.
+  if (input.contains("reference") && text.starts_with('@')) return text.substr(1);
   return text;
 }
 

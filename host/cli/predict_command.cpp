@@ -130,7 +130,7 @@ int run_predict(const PredictFlags& flags) {
   options.max_respawns = 0;
   Session session;
   const nlohmann::json schema = describe_one(session, options, file);
-  const PredictInput input = read_input(schema, flags.input_json, flags.inputs);
+  const PredictInput input = read_input(schema, flags.input_json, flags.inputs, options.models);
   OutputWriter writer(flags.folder);
 
   const TemporaryFolder state;

@@ -11,6 +11,7 @@
 #include "host/cli/input_values.hpp"
 #include "host/cog/input_files.hpp"
 #include "host/cog/input_validation.hpp"
+#include "host/cog/weight_references.hpp"
 
 namespace dream::host {
 namespace {
@@ -48,20 +49,18 @@ std::string problem_text(const json& schema, const ValidationError& error) {
                      input == nullptr ? "" : fmt::format(" ({})", describe_allowed(*input)));
 }
 
-bool is_url(const json& value) {
-  if (!value.is_string()) return false;
-  const auto text = value.get<std::string>();
-  return text.starts_with("data:") || text.starts_with("http://") || text.starts_with("https://");
-}
-
 }  // namespace
 
 PredictInput read_input(const json& schema, const std::string& json_file,
-                        const std::vector<std::string>& assignments) {
+                        const std::vector<std::string>& assignments,
+                        const std::filesystem::path& models) {
   PredictInput input;
   input.given = parse_inputs(schema, assignments, read_json(json_file));
   std::vector<ValidationError> errors;
   input.resolved = resolve_input(schema, input.given, errors);
+  if (errors.empty())
+    resolve_weight_names(schema, input.resolved, weights::ModelStore(models), WeightPaths::any,
+                         errors);
   std::string problems;
   for (const auto& error : errors)
     problems += (problems.empty() ? "" : "\n       ") + problem_text(schema, error);
@@ -73,12 +72,13 @@ json fetch_urls(const json& schema, json resolved, const std::filesystem::path& 
   const std::atomic<bool> canceled = false;
   for (const auto& input : schema.at("inputs")) {
     const auto name = input.at("name").get<std::string>();
-    if (input.value("type", "") != "file" || !resolved.contains(name)) continue;
+    const bool fetched = input.value("type", "") == "file" || input.contains("reference");
+    if (!fetched || !resolved.contains(name)) continue;
     json one = input;
     one["list"] = false;
     const json one_schema = {{"inputs", json::array({one})}};
     const auto fetch = [&](json& value) {
-      if (is_url(value))
+      if (value.is_string() && is_url(value.get<std::string>()))
         value = fetch_input_files(one_schema, {{name, value}}, folder, canceled).at(name);
     };
     if (resolved[name].is_array())

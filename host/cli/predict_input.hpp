@@ -14,12 +14,13 @@ struct PredictInput {
 };
 
 // From --input-json (a file, "-" for stdin, or empty) and the -i assignments. Throws UsageError
-// with one line per problem.
+// with one line per problem. `models`: the model store, for weights asked for by name.
 PredictInput read_input(const nlohmann::json& schema, const std::string& json_file,
-                        const std::vector<std::string>& assignments);
+                        const std::vector<std::string>& assignments,
+                        const std::filesystem::path& models);
 
-// `resolved` with data, http and https URLs of file inputs fetched into `folder`; paths stay as
-// they are. Blocking. Throws std::runtime_error that names the input.
+// `resolved` with data, http and https URLs of files and weights fetched into `folder`; paths stay
+// as they are. Blocking. Throws std::runtime_error that names the input.
 nlohmann::json fetch_urls(const nlohmann::json& schema, nlohmann::json resolved,
                           const std::filesystem::path& folder);
 

@@ -9,6 +9,7 @@
 
 #include "host/base/mime.hpp"
 #include "host/cog/data_url.hpp"
+#include "host/cog/weight_references.hpp"
 
 namespace dream::host {
 namespace {
@@ -19,11 +20,6 @@ bool starts_with_scheme(const std::string& text, std::string_view scheme) {
   return text.size() >= scheme.size() &&
          std::equal(scheme.begin(), scheme.end(), text.begin(),
                     [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + 32 : b); });
-}
-
-bool is_reference(const std::string& text) {
-  return is_data_url(text) || starts_with_scheme(text, "http://") ||
-         starts_with_scheme(text, "https://");
 }
 
 // Calls visit(name, index or -1, value) for each given value of each file input.
@@ -53,18 +49,34 @@ std::filesystem::path store_data_url(const std::string& url, const std::filesyst
   return path;
 }
 
+// The local file for a URL.
+std::filesystem::path fetch(const std::string& url, const std::filesystem::path& folder,
+                            const std::atomic<bool>& canceled, const DownloadLimits& limits) {
+  std::filesystem::create_directories(folder);
+  return is_data_url(url) ? store_data_url(url, folder) : download(url, folder, canceled, limits);
+}
+
 }  // namespace
+
+bool is_url(const std::string& text) {
+  return is_data_url(text) || starts_with_scheme(text, "http://") ||
+         starts_with_scheme(text, "https://");
+}
 
 bool has_input_files(const json& schema, const json& resolved) {
   bool any = false;
   for_each_file(schema, resolved, [&](const std::string&, int, const json&) { any = true; });
+  json copy = resolved;
+  for_each_weight_reference(schema, copy, [&](const json&, int, const json& value) {
+    any = any || is_url(value.get_ref<const std::string&>());
+  });
   return any;
 }
 
 void check_file_references(const json& schema, const json& resolved,
                            std::vector<ValidationError>& errors) {
   for_each_file(schema, resolved, [&](const std::string& name, int index, const json& value) {
-    if (value.is_string() && is_reference(value.get_ref<const std::string&>())) return;
+    if (value.is_string() && is_url(value.get_ref<const std::string&>())) return;
     const std::string where = index < 0 ? name : fmt::format("{}/{}", name, index);
     const std::string text = value.is_string() ? value.get<std::string>().substr(0, 100) : "";
     errors.push_back({{"body", "input", where},
@@ -78,17 +90,24 @@ void check_file_references(const json& schema, const json& resolved,
 json fetch_input_files(const json& schema, json resolved, const std::filesystem::path& folder,
                        const std::atomic<bool>& canceled, const DownloadLimits& limits) {
   std::size_t count = 0;
-  for_each_file(schema, resolved, [&](const std::string& name, int, json& value) {
-    const auto& url = value.get_ref<const std::string&>();
+  const auto fetch_one = [&](const std::string& name, const std::string& url) {
     const auto place = folder / "inputs" / std::to_string(count++);  // names may repeat
-    std::filesystem::create_directories(place);
     try {
-      value =
-          (is_data_url(url) ? store_data_url(url, place) : download(url, place, canceled, limits))
-              .string();
+      return fetch(url, place, canceled, limits);
     } catch (const std::exception& error) {
       throw std::runtime_error(fmt::format("{}: {}", name, error.what()));
     }
+  };
+  for_each_file(schema, resolved, [&](const std::string& name, int, json& value) {
+    const auto& url = value.get_ref<const std::string&>();
+    value = fetch_one(name, url).string();
+  });
+  for_each_weight_reference(schema, resolved, [&](const json& input, int, json& value) {
+    const auto text = value.get<std::string>();
+    if (!is_url(text)) return;
+    const auto url = weights::parse_scaled_reference(text).reference;
+    const auto strength = text.substr(url.size());
+    value = fetch_one(input.at("name"), url).string() + (strength.empty() ? "@1" : strength);
   });
   return resolved;
 }

@@ -13,7 +13,11 @@
 
 namespace dream::host {
 
-// Whether any file input of `resolved` (from resolve_input) has a value.
+// A data, http or https URL.
+bool is_url(const std::string& text);
+
+// Whether any file input of `resolved` (from resolve_input) has a value, or any weight reference is
+// a URL.
 bool has_input_files(const nlohmann::json& schema, const nlohmann::json& resolved);
 
 // Appends an error for each file input whose value is no data, http or https URL: a server must not
@@ -21,8 +25,8 @@ bool has_input_files(const nlohmann::json& schema, const nlohmann::json& resolve
 void check_file_references(const nlohmann::json& schema, const nlohmann::json& resolved,
                            std::vector<ValidationError>& errors);
 
-// `resolved` with each file input replaced by the path of a new file below `folder`. Blocking.
-// Throws std::runtime_error that names the input.
+// `resolved` with each file input and each weight reference that is a URL replaced by the path of a
+// new file below `folder`. Blocking. Throws std::runtime_error that names the input.
 nlohmann::json fetch_input_files(const nlohmann::json& schema, nlohmann::json resolved,
                                  const std::filesystem::path& folder,
                                  const std::atomic<bool>& canceled,

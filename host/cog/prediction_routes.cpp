@@ -8,6 +8,7 @@
 #include "host/cog/input_validation.hpp"
 #include "host/cog/json_text.hpp"
 #include "host/cog/routes.hpp"
+#include "host/cog/weight_references.hpp"
 
 namespace dream::host {
 namespace {
@@ -123,8 +124,10 @@ void CogRoutes::run(const Shared& exchange, const std::string& template_name, En
 
   std::vector<ValidationError> errors;
   std::vector<std::string> stripped;
-  const json resolved = resolve_input(schema, envelope.input, errors, &stripped);
+  json resolved = resolve_input(schema, envelope.input, errors, &stripped);
   if (errors.empty()) check_file_references(schema, resolved, errors);
+  if (errors.empty())
+    resolve_weight_names(schema, resolved, models_, WeightPaths::in_store, errors);
   if (!errors.empty()) return exchange->respond(json_response(422, validation_body(errors)));
   if (!envelope.id) envelope.id = new_id();
   if (!stripped.empty()) {

@@ -14,6 +14,7 @@
 #include "host/http/router.hpp"
 #include "host/webhooks/webhook_sender.hpp"
 #include "host/workers/worker_pool.hpp"
+#include "weights/store/model_store.hpp"
 
 namespace dream::host {
 
@@ -24,9 +25,11 @@ enum class Entry { predict, train };
 
 class CogRoutes {
  public:
-  // `templates`: names, the first is the default. `request_shutdown` runs at POST /shutdown.
+  // `templates`: names, the first is the default. `models`: where weights are asked for by name.
+  // `request_shutdown` runs at POST /shutdown.
   CogRoutes(WorkerPool& workers, Intake& intake, WebhookSender& webhooks, HealthChecks& health,
-            std::vector<std::string> templates, std::function<void()> request_shutdown);
+            std::vector<std::string> templates, weights::ModelStore models,
+            std::function<void()> request_shutdown);
 
   void add_to(Router& router);
 
@@ -59,6 +62,7 @@ class CogRoutes {
   WebhookSender& webhooks_;
   HealthChecks& health_;
   std::vector<std::string> names_;
+  weights::ModelStore models_;
   std::function<void()> request_shutdown_;
 };
 

@@ -19,12 +19,13 @@ Response json_response(int status, const json& body) {
 
 CogRoutes::CogRoutes(WorkerPool& workers, Intake& intake, WebhookSender& webhooks,
                      HealthChecks& health, std::vector<std::string> templates,
-                     std::function<void()> request_shutdown)
+                     weights::ModelStore models, std::function<void()> request_shutdown)
     : workers_(workers),
       intake_(intake),
       webhooks_(webhooks),
       health_(health),
       names_(std::move(templates)),
+      models_(std::move(models)),
       request_shutdown_(std::move(request_shutdown)) {}
 
 void CogRoutes::add_to(Router& router) {

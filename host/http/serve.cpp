@@ -51,6 +51,7 @@ class Host {
         intake_(io_, service_, workers_, static_cast<std::size_t>(options.worker.slots)),
         health_checks_(io_, workers_),
         routes_(workers_, intake_, webhooks_, health_checks_, names_of(options.worker.templates),
+                weights::ModelStore(options.worker.models),
                 [this] { shut_down("POST /shutdown"); }),
         server_(io_, router_),
         signals_(io_, SIGINT, SIGTERM) {

@@ -49,9 +49,11 @@
 //    "inputs":[{"name", "type":"string|integer|number|boolean|file|secret|json", "list":BOOL,
 //               "nullable":BOOL, "default":JSON?, "description":TEXT, "ge":N?, "le":N?,
 //               "min_length":N?, "max_length":N?, "regex":TEXT?, "choices":[…]?, "any_of":[TYPE…]?,
-//               "deprecated":BOOL?}…],
+//               "deprecated":BOOL?, "reference":KIND?}…],
 //    "healthcheck":true?, "train":{"inputs", "output"}?}       if the template has them
-//   An input without "default" and not nullable is required. Order is the order of "inputs".
+//   "reference": the strings name weight files: a URL, a data URL or a name in the model store, also
+//   in its folder KIND, with an optional @STRENGTH. `predict` gets PATH@STRENGTH. An input without
+//   "default" and not nullable is required. Order is the order of "inputs".
 #pragma once
 
 namespace dream::host::protocol {

@@ -73,7 +73,8 @@ std::string fingerprint(const fs::path& folder) {
 class TorchEngine final : public Engine {
  public:
   explicit TorchEngine(const EngineOptions& options)
-      : compute_{.dtype = at::kFloat, .device = choose_device(options.device)} {
+      : compute_{.dtype = at::kFloat, .device = choose_device(options.device)},
+        lora_bytes_(options.lora_bytes) {
     compute_.dtype = choose_dtype(options.dtype, compute_.device);
     // Stated even when it is libtorch's own choice: threads made later inherit a stated number.
     if (options.threads > 0) threads_ = options.threads;
@@ -96,7 +97,8 @@ class TorchEngine final : public Engine {
     std::erase_if(pipelines_, [](const auto& entry) { return entry.second.expired(); });
     try {
       auto pipeline =
-          std::make_shared<const StableDiffusion>(Components::load(folder, compute_, warn));
+          std::make_shared<const StableDiffusion>(Components::load(folder, compute_, warn),
+                                                  lora_bytes_);
       pipelines_[key] = pipeline;
       return pipeline;
     } catch (const c10::Error& error) {
@@ -129,6 +131,7 @@ class TorchEngine final : public Engine {
  private:
   Compute compute_;
   int threads_ = at::get_num_threads();
+  std::int64_t lora_bytes_;
   std::mutex mutex_;
   std::map<std::string, std::weak_ptr<const Pipeline>> pipelines_;
 };

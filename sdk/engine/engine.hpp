@@ -160,6 +160,8 @@ struct EngineOptions {
   std::string device = "auto";  // auto, cpu, cuda
   std::string dtype = "auto";   // auto, fp32, bf16, fp16
   int threads = 0;              // 0 = libtorch's choice
+  // Memory for layers that LoRAs changed and that are kept for the next request, per loaded model.
+  std::int64_t lora_bytes = std::int64_t{1} << 30;
 };
 
 class Engine {

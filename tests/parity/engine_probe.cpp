@@ -6,6 +6,7 @@
 // seconds and, where it failed, the error and its kind.
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -73,6 +74,10 @@ GenerateRequest to_request(const json& operation) {
   request.karras = operation.value("karras", false);
   request.clip_skip = operation.value("clip_skip", 0);
   request.seed = operation.value("seed", std::int64_t{0});
+  for (const auto& lora : operation.value("loras", json::array())) {
+    const auto file = lora.at("file").get<std::string>();
+    request.loras.push_back({file, lora.value("name", ""), lora.value("scale", 1.0)});
+  }
   return request;
 }
 
@@ -103,9 +108,18 @@ at::Tensor to_tensor(const Image& image) {
       .clone();
 }
 
+// Bytes of memory that this process holds just now.
+std::int64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::int64_t total = 0, resident = 0;
+  statm >> total >> resident;
+  return resident * ::sysconf(_SC_PAGESIZE);
+}
+
 struct Probe {
   const StableDiffusion& pipeline;
   const Tensors& inputs;
+  LoraVariants& variants;
   Tensors outputs;
 
   const at::Tensor& input(const json& operation, const char* key) const {
@@ -148,8 +162,11 @@ struct Probe {
       return;
     }
     const c10::InferenceMode inference;
-    const auto& parts = pipeline.parts();
     auto request = to_request(operation);
+    const auto variant =
+        variants.get(pipeline.parts(), request.loras,
+                     [&](const std::string& line) { reply["log"].push_back(line); });
+    const auto& parts = variant ? *variant : pipeline.parts();
     add_pictures(operation, inputs, request);
     if (op == "text") {
       outputs[out] = encode_prompts(parts, request, operation.value("guided", false));
@@ -192,6 +209,7 @@ struct Probe {
       failed("runtime_error", error);
     }
     reply["seconds"] = seconds_since(start);
+    reply["resident_bytes"] = resident_bytes();
     return reply;
   }
 };
@@ -202,6 +220,7 @@ json run_all(const json& request) {
   options.device = request.value("device", "auto");
   options.dtype = request.value("dtype", "auto");
   options.threads = request.value("threads", 0);
+  options.lora_bytes = request.value("lora_bytes", options.lora_bytes);
   const auto start = Clock::now();
   std::shared_ptr<const Pipeline> pipeline;
   std::unique_ptr<Engine> engine;
@@ -222,7 +241,8 @@ json run_all(const json& request) {
                    {"dtype", engine->dtype()},
                    {"torch", engine->torch_version()}};
   const auto inputs = request.contains("inputs") ? read_tensors(request.at("inputs")) : Tensors{};
-  Probe probe{dynamic_cast<const StableDiffusion&>(*pipeline), inputs, {}};
+  LoraVariants variants(options.lora_bytes);
+  Probe probe{dynamic_cast<const StableDiffusion&>(*pipeline), inputs, variants, {}};
   for (const auto& operation : request.at("operations")) {
     reply["operations"].push_back(probe.answer(operation));
   }

@@ -81,6 +81,16 @@ InputSpec seed() {
   return input;
 }
 
+InputSpec weight_list(std::string name, std::string description, std::string kind) {
+  InputSpec input;
+  input.name = std::move(name);
+  input.description = std::move(description);
+  input.list = true;
+  input.default_value = nlohmann::json::array();
+  input.reference = std::move(kind);
+  return input;
+}
+
 }  // namespace
 
 std::vector<InputSpec> diffusion_inputs(const DiffusionDefaults& defaults) {
@@ -104,6 +114,10 @@ std::vector<InputSpec> diffusion_inputs(const DiffusionDefaults& defaults) {
              0, 1, 0.8),
       scheduler(),
       seed(),
+      weight_list("lora",
+                  "LoRAs laid over the model: a URL, a data URL or a name in the model store each, "
+                  "with a strength from -10 to 10 after an @, as in \"watercolor@0.8\".",
+                  "loras"),
       choice("resize_mode",
              "How the image fills the output: fit shows all of it beside borders, fill cuts off "
              "what sticks out, stretch scales the sides apart.",

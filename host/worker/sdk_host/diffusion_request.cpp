@@ -9,6 +9,7 @@
 
 #include "host/worker/sdk_host/diffusion_inputs.hpp"
 #include "host/worker/sdk_host/diffusion_pictures.hpp"
+#include "host/worker/sdk_host/lora_inputs.hpp"
 #include "host/worker/sdk_host/sdk_error.hpp"
 #include "host/worker/sdk_host/status.hpp"
 #include "host/worker/sdk_host/tensor.hpp"
@@ -78,6 +79,7 @@ DiffusionJob diffusion_job(const RunState& run, const dream_overrides* overrides
   request.scheduler = run.input_or<std::string>("scheduler", "DPMSolverMultistep");
   request.karras = run.input_or("karras", false);
   request.clip_skip = run.input_or("clip_skip", 0);
+  request.loras = lora_inputs(run);
   job.seed_drawn = run.input_json("seed").is_null();
   request.seed = job.seed_drawn ? draw_seed() : run.input_json("seed").get<std::int64_t>();
   check_seed(request);

@@ -79,6 +79,7 @@ void draw(dream_diffusion& engine, RunState& run, const dream_overrides* overrid
     steps += step.together;
     return report_step(run, step, steps);
   };
+  job.request.on_log = [&](const std::string& line) { run.log("warning", line); };
   int pictures = 0;
   Seconds encoding{0};
   const auto begin = SteadyClock::now();

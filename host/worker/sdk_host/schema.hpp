@@ -27,6 +27,8 @@ struct InputSpec {
   std::optional<std::uint64_t> max_length;
   std::string regex;  // RE2, searched; empty: none
   std::vector<nlohmann::json> choices;
+  // Not empty: the strings are references to weights of this kind, a folder of the model store.
+  std::string reference;
   std::vector<dream_type> any_of;  // empty, or the types of a union; `type` is the first
 
   bool required() const { return !default_value && !nullable; }

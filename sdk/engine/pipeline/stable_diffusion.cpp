@@ -9,7 +9,8 @@
 
 namespace dream::engine {
 
-StableDiffusion::StableDiffusion(Components parts) : parts_(std::move(parts)) {
+StableDiffusion::StableDiffusion(Components parts, std::int64_t lora_bytes)
+    : parts_(std::move(parts)), variants_(lora_bytes) {
   info_.size_multiple = static_cast<int>(parts_.vae.config().scale());
   info_.native_size = static_cast<int>(parts_.unet.config().sample_size) * info_.size_multiple;
   info_.prediction_type = parts_.scheduler.value("prediction_type", "epsilon");
@@ -22,15 +23,17 @@ void StableDiffusion::generate(const GenerateRequest& request,
                                const std::function<void(int index, Image image)>& on_image) const {
   torch_call([&] {
     const auto plan = make_plan(request, parts_);
-    const auto states = encode_prompts(parts_, request, plan.guided);
-    const auto condition = condition_on_image(parts_, request, plan);
-    const int together = pictures_at_once(parts_, plan);
+    const auto variant = variants_.get(parts_, request.loras, request.on_log);
+    const Components& parts = variant ? *variant : parts_;
+    const auto states = encode_prompts(parts, request, plan.guided);
+    const auto condition = condition_on_image(parts, request, plan);
+    const int together = pictures_at_once(parts, plan);
     for (int first = 0; first < plan.pictures; first += together) {
       const int count = std::min(together, plan.pictures - first);
       const auto latents =
-          draw_latents(parts_, request, plan, condition, first, count, states);
+          draw_latents(parts, request, plan, condition, first, count, states);
       for (int i = 0; i < count; ++i) {
-        auto image = decode(parts_, latents[i]);
+        auto image = decode(parts, latents[i]);
         if (request.mask && request.paste_original) paste(image, *request.image, *request.mask);
         on_image(first + i, std::move(image));
       }

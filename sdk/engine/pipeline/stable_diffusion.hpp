@@ -8,12 +8,14 @@
 
 #include "sdk/engine/engine.hpp"
 #include "sdk/engine/pipeline/components.hpp"
+#include "sdk/engine/pipeline/lora_variants.hpp"
 
 namespace dream::engine {
 
 class StableDiffusion final : public Pipeline {
  public:
-  explicit StableDiffusion(Components parts);
+  // `lora_bytes`: see EngineOptions.
+  StableDiffusion(Components parts, std::int64_t lora_bytes);
   const ModelInfo& info() const override { return info_; }
   void generate(const GenerateRequest& request,
                 const std::function<void(int index, Image image)>& on_image) const override;
@@ -26,6 +28,7 @@ class StableDiffusion final : public Pipeline {
  private:
   Components parts_;
   ModelInfo info_;
+  mutable LoraVariants variants_;  // a cache, with its own lock
 };
 
 }  // namespace dream::engine

@@ -86,21 +86,22 @@ at::ScalarType to_scalar_type(weights::DType dtype) {
   throw std::runtime_error("unknown tensor type");
 }
 
-// Copied, because the bytes may be unaligned and the mapped file may change under us.
-at::Tensor copy_of(const weights::TensorView& view) {
-  auto tensor = at::empty(view.shape, at::TensorOptions(to_scalar_type(view.dtype)));
-  if (tensor.nbytes() != view.bytes.size()) throw std::runtime_error("wrong number of bytes");
-  if (!view.bytes.empty())
-    std::memcpy(tensor.mutable_data_ptr(), view.bytes.data(), tensor.nbytes());
-  return tensor;
-}
-
 // Buffers of older writers that follow from the config.
 bool is_harmless(std::string_view name) {
   return name.ends_with("embeddings.position_ids");
 }
 
 }  // namespace
+
+// Copied, because the bytes may be unaligned and the mapped file may change under us.
+at::Tensor read_tensor(const weights::TensorView& view) {
+  auto tensor = at::empty(view.shape, at::TensorOptions(to_scalar_type(view.dtype)));
+  if (tensor.nbytes() != view.bytes.size()) throw std::runtime_error("wrong number of bytes");
+  if (!view.bytes.empty())
+    std::memcpy(tensor.mutable_data_ptr(), view.bytes.data(), tensor.nbytes());
+  weights::release_pages(view);
+  return tensor;
+}
 
 Weights::Weights(weights::WeightMap tensors, std::string component, Compute compute)
     : source_(new Source{std::move(tensors), std::move(component), compute}) {}
@@ -143,13 +144,13 @@ at::Tensor Weights::tensor(std::string_view name, at::IntArrayRef shape) const {
   }
   const auto& [dtype, device] = source_->compute;
   if (const auto* patch = patch_of(full_name)) {
-    const auto patched = (*patch)(copy_of(view).to(device, at::kFloat)).to(dtype).contiguous();
+    const auto patched = (*patch)(read_tensor(view).to(device, at::kFloat)).to(dtype).contiguous();
     variant_->patched_bytes += static_cast<std::int64_t>(patched.nbytes());
     return patched;
   }
   if (!variant_) source_->used.insert(full_name);
   if (auto shared = source_->memo.find(full_name); shared.defined()) return shared;
-  return source_->memo.put(full_name, copy_of(view).to(device, dtype));
+  return source_->memo.put(full_name, read_tensor(view).to(device, dtype));
 }
 
 at::Tensor Weights::derived(std::string_view key, std::initializer_list<std::string_view> names,

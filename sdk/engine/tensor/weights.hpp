@@ -32,6 +32,10 @@ struct Compute {
   at::Device device = at::kCPU;
 };
 
+// A copy of a file's tensor, in its own type, on the CPU. Throws std::runtime_error where the bytes
+// do not make the shape.
+at::Tensor read_tensor(const weights::TensorView& view);
+
 // From a tensor as the file has it, in fp32 on the computing device, to what takes its place (fp32,
 // same shape).
 using Patch = std::function<at::Tensor(const at::Tensor& weight)>;

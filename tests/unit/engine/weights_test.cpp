@@ -74,5 +74,41 @@ TEST(Weights, EmptyTensorsAndWrongByteCounts) {
   EXPECT_THROW(weights.tensor("short", {4}), std::runtime_error);
 }
 
+TEST(Weights, HandsOutTheSameTensorWhileSomeoneHoldsIt) {
+  const Weights weights(some_tensors(), "unet", {});
+  const auto first = weights.tensor("a.weight", {2, 3});
+  EXPECT_EQ(weights.scope("a").tensor("weight", {2, 3}).data_ptr(), first.data_ptr());
+}
+
+TEST(Weights, AnOverlayLeavesTheRestShared) {
+  const Weights weights(some_tensors(), "unet", {});
+  const auto matrix = weights.tensor("a.weight", {2, 3});
+  const auto bias = weights.tensor("a.b.bias", {1});
+  const auto flip = [](const Weights& from) {
+    return from.derived("flipped", {"a.weight"},
+                        [&] { return from.tensor("a.weight", {2, 3}).flip({0}); });
+  };
+  const auto flipped = flip(weights);
+  const auto variant =
+      weights.with_overlay({{"a.weight", [](const at::Tensor& weight) { return weight * 2; }}});
+  EXPECT_EQ(variant.tensor("a.b.bias", {1}).data_ptr(), bias.data_ptr());
+  EXPECT_TRUE(variant.tensor("a.weight", {2, 3}).equal(matrix * 2));
+  EXPECT_EQ(variant.patched_bytes(), 24);
+  EXPECT_TRUE(flip(variant).equal(flipped * 2));
+  EXPECT_EQ(variant.patched_bytes(), 48);
+  EXPECT_EQ(flip(weights).data_ptr(), flipped.data_ptr());
+  EXPECT_TRUE(weights.tensor("a.weight", {2, 3}).equal(matrix));
+  EXPECT_THROW(variant.with_overlay({}), std::logic_error);
+}
+
+TEST(Weights, PatchesTheFilesOwnValues) {
+  const Weights weights(some_tensors(), "unet", {.dtype = at::kBFloat16});
+  weights.with_overlay({{"a.b.bias", [](const at::Tensor& bias) {
+                           EXPECT_EQ(bias.scalar_type(), at::kFloat);
+                           return bias;
+                         }}})
+      .tensor("a.b.bias", {1});
+}
+
 }  // namespace
 }  // namespace dream::engine

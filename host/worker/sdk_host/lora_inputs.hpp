@@ -1,0 +1,25 @@
+// The LoRAs of a run: those of the `lora` input, and those that a prompt names
+// (`<lora:style:0.8>`).
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/worker/sdk_host/run.hpp"
+#include "sdk/engine/engine.hpp"
+#include "weights/store/model_store.hpp"
+
+namespace dream::worker {
+
+// The `lora` input: the host made each reference a local path, PATH@STRENGTH.
+std::vector<engine::WeightOverlay> lora_inputs(const RunState& run);
+
+// Adds what a prompt names, with its strength. A name is that of a file of the `lora` input, whose
+// strength the prompt then states anew, or one of the model store. Throws SdkError
+// (DREAM_INVALID_INPUT) that lists the names there are.
+void add_prompt_loras(const std::vector<std::pair<std::string, double>>& named,
+                      const weights::ModelStore& store,
+                      std::vector<engine::WeightOverlay>& loras);
+
+}  // namespace dream::worker

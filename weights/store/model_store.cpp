@@ -1,0 +1,88 @@
+#include "weights/store/model_store.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace dream::weights {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<std::string_view, 6> suffixes = {"",    ".safetensors", ".bin",
+                                                      ".pt", ".pth",         ".ckpt"};
+
+bool is_weight_file(const fs::path& path) {
+  const auto suffix = path.extension().string();
+  return !suffix.empty() && std::ranges::find(suffixes, suffix) != suffixes.end();
+}
+
+// The name relative to the store; empty when it leads out of it. Links inside the store are the
+// owner's business.
+fs::path inside(const fs::path& root, std::string_view name) {
+  if (name.empty() || name.find('\0') != std::string_view::npos) return {};
+  fs::path path(name);
+  if (path.is_absolute()) path = path.lexically_normal().lexically_relative(root);
+  path = path.lexically_normal();
+  const bool leads_out = path.empty() || path.is_absolute() || *path.begin() == "..";
+  return leads_out || path == "." ? fs::path() : path;
+}
+
+}  // namespace
+
+std::optional<fs::path> ModelStore::find(std::string_view name, std::string_view kind) const {
+  std::error_code error;
+  const auto root = fs::absolute(root_, error).lexically_normal();
+  const auto relative = inside(root, name);
+  if (relative.empty()) return {};
+  for (const auto& folder : {root, root / kind}) {
+    for (const auto suffix : suffixes) {
+      auto path = folder / relative;
+      path += suffix;
+      if (fs::is_regular_file(path, error)) return path;
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> ModelStore::names(std::string_view kind) const {
+  std::vector<std::string> names;
+  std::error_code error;
+  const auto folder = root_ / kind;
+  for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (!entry->is_regular_file(error) || !is_weight_file(entry->path())) continue;
+    names.push_back(entry->path().lexically_relative(folder).replace_extension().string());
+  }
+  std::ranges::sort(names);
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+std::string ModelStore::missing(std::string_view name, std::string_view kind) const {
+  constexpr std::size_t shown = 20;
+  auto known = names(kind);
+  const auto more = known.size() > shown ? fmt::format(" and {} more", known.size() - shown) : "";
+  known.resize(std::min(known.size(), shown));
+  const auto listing = known.empty() ? fmt::format("its folder {} is empty or not there", kind)
+                                     : fmt::format("there are: {}{}", fmt::join(known, ", "), more);
+  return fmt::format("the model store has no '{}'; {}", name, listing);
+}
+
+ScaledReference parse_scaled_reference(std::string_view text) {
+  ScaledReference parsed{std::string(text)};
+  const auto at = text.rfind('@');
+  if (at == std::string_view::npos || at == 0) return parsed;
+  auto number = text.substr(at + 1);
+  if (number.starts_with('+')) number.remove_prefix(1);
+  double scale = 0;
+  const auto* end = number.data() + number.size();
+  const auto result = std::from_chars(number.data(), end, scale);
+  if (number.empty() || result.ec != std::errc{} || result.ptr != end) return parsed;
+  return {std::string(text.substr(0, at)), scale};
+}
+
+}  // namespace dream::weights

@@ -1,0 +1,41 @@
+// The model store: a folder (`--models`, DREAM_MODELS) whose files can be asked for by name. A name
+// never leads out of it, so a server may take names from clients.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dream::weights {
+
+class ModelStore {
+ public:
+  explicit ModelStore(std::filesystem::path root) : root_(std::move(root)) {}
+
+  // A file by name: `name` itself, then with a suffix of weight files (.safetensors first), below
+  // the store and then below its folder `kind` ("loras"). `name` may be a path that lies in the
+  // store. nullopt when there is none, and for every name that leads elsewhere.
+  std::optional<std::filesystem::path> find(std::string_view name, std::string_view kind) const;
+
+  // Names that find() knows, without suffix, sorted: what lies in the folder `kind`.
+  std::vector<std::string> names(std::string_view kind) const;
+
+  // "the model store PATH has no NAME; it has in loras: a, b, c"
+  std::string missing(std::string_view name, std::string_view kind) const;
+
+ private:
+  std::filesystem::path root_;
+};
+
+// A reference to weights with a strength, `name@0.8`.
+struct ScaledReference {
+  std::string reference;
+  double scale = 1.0;
+};
+
+// Split at the last '@' when a number follows it; anything else is part of the reference.
+ScaledReference parse_scaled_reference(std::string_view text);
+
+}  // namespace dream::weights
