@@ -51,9 +51,9 @@
 //               "min_length":N?, "max_length":N?, "regex":TEXT?, "choices":[…]?, "any_of":[TYPE…]?,
 //               "deprecated":BOOL?, "reference":KIND?}…],
 //    "healthcheck":true?, "train":{"inputs", "output"}?}       if the template has them
-//   "reference": the strings name weight files: a URL, a data URL or a name in the model store, also
-//   in its folder KIND, with an optional @STRENGTH. `predict` gets PATH@STRENGTH. An input without
-//   "default" and not nullable is required. Order is the order of "inputs".
+//   "reference": the strings name weight files, by URL, data URL or name in the model store, also
+//   in its folder KIND, with an optional @STRENGTH. `predict` gets PATH@STRENGTH.
+//   An input without "default" and not nullable is required. Order is the order of "inputs".
 #pragma once
 
 namespace dream::host::protocol {

@@ -83,7 +83,7 @@ class Client:
 
 
 class Server(Client):
-    def __init__(self, *templates, args=(), env=None, wait="READY"):
+    def __init__(self, *templates, args=(), env=None, wait="READY", weights="none"):
         super().__init__(free_port())
         self.log_file = tempfile.NamedTemporaryFile("w+", prefix="dream-log-", delete=False)
         environment = {**os.environ, "DREAM_TEMPLATE_PATH": str(BUILD / "lib/dream/test_templates"),
@@ -91,7 +91,7 @@ class Server(Client):
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(
             [BUILD / "bin" / "dream", "serve", *templates, "--port", str(self.port), "--weights",
-             "none", *args], stderr=self.log_file, stdout=subprocess.DEVNULL, env=environment)
+             str(weights), *args], stderr=self.log_file, stdout=subprocess.DEVNULL, env=environment)
         if wait:
             wait_until(self.listening, what="listening")
             self.wait_for(wait)

@@ -26,7 +26,7 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(store):
-    started = Server("vanilla", args=("--weights", str(EMOJI_SD), "--models", str(store)), wait="")
+    started = Server("vanilla", args=("--models", str(store)), weights=EMOJI_SD, wait="")
     wait_until(started.listening, what="listening")
     started.wait_for("READY", limit_s=60)
     yield started
