@@ -1,4 +1,4 @@
-// `dream weights`: what weight files hold.
+// `dream weights` and its `inspect`: what weight files hold.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -7,6 +7,7 @@
 
 #include "host/cli/commands.hpp"
 #include "host/cli/errors.hpp"
+#include "host/cli/weights_commands.hpp"
 #include "weights/inspect.hpp"
 
 namespace dream::host {
@@ -31,7 +32,7 @@ int inspect_weights(const InspectFlags& flags) {
 
 void add_weights_command(CLI::App& app, Command& chosen) {
   const auto flags = std::make_shared<InspectFlags>();
-  CLI::App* weights = app.add_subcommand("weights", "Look into weight files");
+  CLI::App* weights = app.add_subcommand("weights", "Look into weight files, make them");
   weights->footer("Example:\n  dream weights inspect model/unet");
   CLI::App* inspect = weights->add_subcommand(
       "inspect", "Tensors, shapes, dtypes, the kind of model, and keys that match nothing");
@@ -41,6 +42,7 @@ void add_weights_command(CLI::App& app, Command& chosen) {
       ->type_name("PATH");
   inspect->add_flag("--json", flags->json, "Print the report as JSON");
   inspect->callback([flags, &chosen] { chosen = [flags] { return inspect_weights(*flags); }; });
+  add_weights_init(*weights, chosen);
 }
 
 }  // namespace dream::host
