@@ -182,8 +182,9 @@ class Engine {
 
 // Names generate() accepts for `scheduler`, in the order a schema lists them. Inline: schemas are
 // made without loading the engine.
-inline constexpr std::array<const char*, 3> scheduler_names = {"DDIM", "DPMSolverMultistep",
-                                                               "PNDM"};
+inline constexpr std::array scheduler_names = {
+    "DDIM", "DPMSolverMultistep", "HeunDiscrete",   "K_EULER_ANCESTRAL", "K_EULER",
+    "KLMS", "PNDM",               "UniPCMultistep", "LCM"};
 
 }  // namespace dream::engine
 

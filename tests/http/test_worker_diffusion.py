@@ -68,7 +68,9 @@ def test_the_schema_says_what_this_build_can_do(loaded):
         "lora", "resize_mode", "clip_skip", "karras", "paste_original", "output_format",
         "output_quality"]
     assert inputs["prompt"]["default"] == "a fox"  # args.json of the weights
-    assert inputs["scheduler"]["choices"] == ["DDIM", "DPMSolverMultistep", "PNDM"]
+    assert inputs["scheduler"]["choices"] == [
+        "DDIM", "DPMSolverMultistep", "HeunDiscrete", "K_EULER_ANCESTRAL", "K_EULER", "KLMS", "PNDM",
+        "UniPCMultistep", "LCM"]
 
 
 def test_a_picture_with_progress_metrics_and_its_settings(worker, tmp_path):

@@ -71,6 +71,8 @@ GenerateRequest to_request(const json& operation) {
   request.num_inference_steps = operation.value("num_inference_steps", 50);
   request.guidance_scale = operation.value("guidance_scale", 7.5);
   request.scheduler = operation.value("scheduler", "DPMSolverMultistep");
+  request.guidance_rescale = operation.value("guidance_rescale", 0.0);
+  request.eta = operation.value("eta", 0.0);
   request.karras = operation.value("karras", false);
   request.clip_skip = operation.value("clip_skip", 0);
   request.seed = operation.value("seed", std::int64_t{0});

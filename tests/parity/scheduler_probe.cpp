@@ -25,22 +25,36 @@ json values_of(const at::Tensor& tensor) {
   return std::vector<float>(data, data + flat.numel());
 }
 
+// The loop of a pipeline; with "begin" that of image to image, which starts there with add_noise.
 json run(const json& request) {
-  const auto scheduler = dream::engine::make_scheduler(request.at("name"), request.at("config"),
-                                                       {.karras = request.value("karras", false)});
+  const auto scheduler = dream::engine::make_scheduler(
+      request.at("name"), request.at("config"),
+      {.karras = request.value("karras", false), .eta = request.value("eta", 0.0)});
   scheduler->set_timesteps(request.at("steps"));
   const std::vector<std::int64_t> shape{1, 4, 3, 5};
   at::Generator generator = seeded(request.value("seed", 7));
-  at::Tensor sample = at::randn(shape, generator) * scheduler->init_noise_sigma();
+  const at::Tensor image = at::randn(shape, generator);
+  at::Tensor sample = image * scheduler->init_noise_sigma();
 
   json reply{{"timesteps", scheduler->timesteps()}, {"samples", json::array()}};
   const at::Tensor noise = at::randn(shape, generator);
-  const std::size_t amid = scheduler->timesteps().size() / 2;
-  reply["noisy"] = values_of(scheduler->add_noise(sample, noise, scheduler->timesteps()[amid]));
-  for (const double timestep : scheduler->timesteps()) {
-    const at::Tensor input = scheduler->scale_model_input(sample, timestep);
-    const at::Tensor model_output = input * 0.3 + std::cos(timestep / 100);
-    sample = scheduler->step(model_output, timestep, sample, generator);
+  auto timesteps = scheduler->timesteps();
+  if (request.contains("begin")) {
+    const auto begin = request["begin"].get<std::size_t>() * scheduler->order();
+    scheduler->set_begin_index(begin);
+    timesteps.erase(timesteps.begin(), timesteps.begin() + static_cast<std::ptrdiff_t>(begin));
+    sample = scheduler->add_noise(image, noise, timesteps.front());
+    reply["noisy"] = values_of(sample);
+  } else {
+    reply["noisy"] = values_of(scheduler->add_noise(sample, noise, timesteps[timesteps.size() / 2]));
+  }
+  for (std::size_t i = 0; i < timesteps.size(); ++i) {
+    const at::Tensor input = scheduler->scale_model_input(sample, timesteps[i]);
+    const at::Tensor model_output = input * 0.3 + std::cos(timesteps[i] / 100);
+    sample = scheduler->step(model_output, timesteps[i], sample, generator);
+    // As inpainting asks: the image with the noise of the next call.
+    if (request.contains("begin") && i + 1 < timesteps.size())
+      sample = (sample + scheduler->add_noise(image, noise, timesteps[i + 1])) / 2;
     reply["samples"].push_back(values_of(sample));
   }
   return reply;

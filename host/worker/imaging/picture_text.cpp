@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace dream::worker::imaging {
@@ -9,9 +10,15 @@ namespace {
 
 // The names that web UI gives to diffusers' schedulers.
 std::string sampler_name(const std::string& scheduler) {
-  if (scheduler == "DPMSolverMultistep") return "DPM++ 2M";
-  if (scheduler == "PNDM") return "PLMS";
-  return scheduler;
+  static const std::map<std::string, std::string> names = {{"DPMSolverMultistep", "DPM++ 2M"},
+                                                           {"HeunDiscrete", "Heun"},
+                                                           {"K_EULER", "Euler"},
+                                                           {"K_EULER_ANCESTRAL", "Euler a"},
+                                                           {"KLMS", "LMS"},
+                                                           {"PNDM", "PLMS"},
+                                                           {"UniPCMultistep", "UniPC"}};
+  const auto found = names.find(scheduler);
+  return found == names.end() ? scheduler : found->second;
 }
 
 std::string parameters(const PictureSettings& settings) {

@@ -1,12 +1,22 @@
 #include "sdk/engine/pipeline/denoiser.hpp"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/std.h>
 
 #include <utility>
 #include <vector>
 
 namespace dream::engine {
 namespace {
+
+// Guidance makes predictions larger; this brings back the spread of the prompt's own (arXiv
+// 2305.08891, section 3.4).
+at::Tensor rescaled(const at::Tensor& guided, const at::Tensor& prompt, double share) {
+  const auto spread = [](const at::Tensor& x) {
+    return at::std(x, at::IntArrayRef{1, 2, 3}, /*correction=*/1, /*keepdim=*/true);
+  };
+  return share * (guided * (spread(prompt) / spread(guided))) + (1 - share) * guided;
+}
 
 // One UNet call: alone, or with the negative prompts' half beside it (arXiv 2207.12598).
 at::Tensor predict(const Components& parts, const Plan& plan, const at::Tensor& sample,
@@ -15,7 +25,8 @@ at::Tensor predict(const Components& parts, const Plan& plan, const at::Tensor& 
   if (!plan.guided) return parts.unet.forward(input, timestep, text).to(at::kFloat);
   const auto both =
       parts.unet.forward(at::cat({input, input}), timestep, text).to(at::kFloat).chunk(2);
-  return both[0] + plan.guidance_scale * (both[1] - both[0]);
+  const auto guided = both[0] + plan.guidance_scale * (both[1] - both[0]);
+  return plan.guidance_rescale == 0 ? guided : rescaled(guided, both[1], plan.guidance_rescale);
 }
 
 }  // namespace

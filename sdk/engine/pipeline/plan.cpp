@@ -40,6 +40,11 @@ void check_pixels(std::string_view input, int width, int height, std::size_t byt
                                  height, bytes, expected));
 }
 
+void check_share(std::string_view input, double value) {
+  if (value >= 0 && value <= 1) return;
+  throw InvalidInput(fmt::format("{} is {}: allowed are 0 to 1", input, value));
+}
+
 // Fills in what starting from a picture changes. Steps and rounding as in diffusers' get_timesteps.
 void plan_image(const GenerateRequest& request, const Components& parts, Plan& plan) {
   if (!request.image) {
@@ -53,9 +58,7 @@ void plan_image(const GenerateRequest& request, const Components& parts, Plan& p
     check_pixels("mask", mask.width, mask.height, mask.pixels.size(), 1, plan);
   }
   const double strength = request.prompt_strength;
-  if (!(strength >= 0 && strength <= 1)) {
-    throw InvalidInput(fmt::format("prompt_strength is {}: allowed are 0 to 1", strength));
-  }
+  check_share("prompt_strength", strength);
   plan.steps = static_cast<int>(plan.scheduled_steps * strength);
   if (plan.steps < 1) {
     throw InvalidInput(fmt::format(
@@ -97,6 +100,9 @@ Plan make_plan(const GenerateRequest& request, const Components& parts) {
   plan.pictures = request.num_outputs;
   plan.scheduled_steps = plan.steps = request.num_inference_steps;
   plan.guidance_scale = request.guidance_scale;
+  check_share("guidance_rescale", request.guidance_rescale);
+  check_share("eta", request.eta);
+  plan.guidance_rescale = request.guidance_rescale;
   plan.guided = request.guidance_scale > 1;
   plan_image(request, parts, plan);
   // A scheduler that cannot be made, or not with so many steps, is refused here as well.

@@ -15,7 +15,7 @@ struct Plan {
   int scheduled_steps = 1;  // what the scheduler lays out
   int steps = 1;            // the last of them, which are run: fewer when a picture is the start
   bool from_noise = true;   // nothing of the picture is in the first latents
-  double guidance_scale = 1;
+  double guidance_scale = 1, guidance_rescale = 0;
   bool guided = false;  // classifier-free guidance: every UNet call sees both prompts
 };
 

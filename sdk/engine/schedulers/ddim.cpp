@@ -1,5 +1,5 @@
-// DDIM, "Denoising Diffusion Implicit Models" (arXiv 2010.02502), with eta = 0: each step predicts
-// the clean picture and walks straight towards it.
+// DDIM, "Denoising Diffusion Implicit Models" (arXiv 2010.02502): each step predicts the clean
+// picture and walks straight towards it; eta above 0 puts part of the noise back fresh.
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -13,8 +13,9 @@ namespace {
 
 class DDIMScheduler final : public Scheduler {
  public:
-  explicit DDIMScheduler(const SchedulerConfig& config)
-      : schedule_(read_noise_schedule(config, config.flag("rescale_betas_zero_snr", false))),
+  DDIMScheduler(const SchedulerConfig& config, double eta)
+      : eta_(static_cast<float>(eta)),
+        schedule_(read_noise_schedule(config, config.flag("rescale_betas_zero_snr", false))),
         prediction_type_(
             config.choice("prediction_type", "epsilon", {"epsilon", "sample", "v_prediction"})),
         timestep_spacing_(config.choice("timestep_spacing", "leading", timestep_spacings)),
@@ -35,7 +36,7 @@ class DDIMScheduler final : public Scheduler {
   const std::vector<double>& timesteps() const override { return timesteps_; }
 
   at::Tensor step(const at::Tensor& model_output, double timestep, const at::Tensor& sample,
-                  at::Generator& /*generator*/) override {
+                  at::Generator& generator) override {
     const double prev_timestep = timestep - step_ratio_;
     const float alpha_prod_t = schedule_.alpha_prod(timestep);
     const float alpha_prod_t_prev =
@@ -56,8 +57,15 @@ class DDIMScheduler final : public Scheduler {
     if (clip_sample_)
       pred_original_sample = pred_original_sample.clamp(-clip_sample_range_, clip_sample_range_);
 
-    const at::Tensor direction = std::sqrt(1.0F - alpha_prod_t_prev) * pred_epsilon;
-    return std::sqrt(alpha_prod_t_prev) * pred_original_sample + direction;
+    const float variance = (1.0F - alpha_prod_t_prev) / (1.0F - alpha_prod_t) *
+                           (1.0F - alpha_prod_t / alpha_prod_t_prev);
+    const float deviation = eta_ * std::sqrt(variance);  // formula (16)
+    const at::Tensor direction =
+        std::sqrt(1.0F - alpha_prod_t_prev - deviation * deviation) * pred_epsilon;
+    const at::Tensor prev_sample = std::sqrt(alpha_prod_t_prev) * pred_original_sample + direction;
+    if (eta_ == 0) return prev_sample;
+    const at::Tensor noise = at::randn(sample.sizes(), generator, at::dtype(at::kFloat));
+    return prev_sample + deviation * noise.to(sample.device());
   }
 
   at::Tensor add_noise(const at::Tensor& original, const at::Tensor& noise,
@@ -67,6 +75,7 @@ class DDIMScheduler final : public Scheduler {
   }
 
  private:
+  float eta_;
   NoiseSchedule schedule_;
   std::string prediction_type_;
   std::string timestep_spacing_;
@@ -81,8 +90,8 @@ class DDIMScheduler final : public Scheduler {
 
 }  // namespace
 
-std::unique_ptr<Scheduler> make_ddim(const nlohmann::json& config) {
-  return std::make_unique<DDIMScheduler>(SchedulerConfig("DDIM", config));
+std::unique_ptr<Scheduler> make_ddim(const nlohmann::json& config, double eta) {
+  return std::make_unique<DDIMScheduler>(SchedulerConfig("DDIM", config), eta);
 }
 
 }  // namespace dream::engine

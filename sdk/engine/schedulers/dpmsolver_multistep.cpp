@@ -1,6 +1,5 @@
 // DPM-Solver (arXiv 2206.00927) and DPM-Solver++ (arXiv 2211.01095), multistep, orders 1 to 3, with
-// their SDE variants: exponential integrators in lambda = log(alpha / sigma) over the noise, or
-// with
+// their SDE variants: exponential integrators in lambda = log(alpha / sigma) over the noise, or with
 // "++" over the predicted picture.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -9,26 +8,17 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
 
 #include "sdk/engine/engine.hpp"
 #include "sdk/engine/schedulers/noise_schedule.hpp"
 #include "sdk/engine/schedulers/scheduler.hpp"
 #include "sdk/engine/schedulers/sigma_spacing.hpp"
+#include "sdk/engine/schedulers/solver_levels.hpp"
 
 namespace dream::engine {
 namespace {
-
-// One noise level: sample = alpha * picture + sigma * noise, all in fp32 as the tables are.
-struct Level {
-  float alpha, sigma, lambda;
-};
-
-Level level_of(float ratio) {  // ratio = sigma / alpha
-  const float alpha = 1.0F / std::sqrt(ratio * ratio + 1.0F);
-  const float sigma = ratio * alpha;
-  return {alpha, sigma, std::log(alpha) - std::log(sigma)};
-}
 
 class DPMSolverMultistepScheduler final : public Scheduler {
  public:
@@ -85,40 +75,45 @@ class DPMSolverMultistepScheduler final : public Scheduler {
     }
     sigmas_.push_back(final_sigma_zero_ ? 0.0F : table.front());
     model_outputs_.clear();
-    step_index_ = -1;
+    begin_index_.reset();
+    step_index_.reset();
   }
 
+  void set_begin_index(std::size_t index) override { begin_index_ = static_cast<int>(index); }
   const std::vector<double>& timesteps() const override { return timesteps_; }
 
   at::Tensor step(const at::Tensor& model_output, double timestep, const at::Tensor& sample,
                   at::Generator& generator) override {
-    if (step_index_ < 0) step_index_ = static_cast<int>(index_for_timestep(timestep));
+    if (!step_index_)
+      step_index_ = begin_index_.value_or(static_cast<int>(solver_index(timesteps_, timestep)));
     const int steps = static_cast<int>(timesteps_.size());
-    if (step_index_ >= steps)
-      throw std::out_of_range(fmt::format("scheduler: step {} of {}", step_index_ + 1, steps));
+    if (*step_index_ >= steps)
+      throw std::out_of_range(fmt::format("scheduler: step {} of {}", *step_index_ + 1, steps));
 
     const at::Tensor converted = convert_model_output(model_output, sample);
     model_outputs_.push_back(converted);
     if (model_outputs_.size() > solver_order_) model_outputs_.erase(model_outputs_.begin());
 
     const bool few_steps = lower_order_final_ && steps < 15;
-    const bool last = step_index_ == steps - 1;
+    const bool last = *step_index_ == steps - 1;
     std::size_t order = model_outputs_.size();
     if (last && (euler_at_final_ || few_steps || final_sigma_zero_)) order = 1;
-    if (step_index_ == steps - 2 && few_steps) order = std::min<std::size_t>(order, 2);
+    if (*step_index_ == steps - 2 && few_steps) order = std::min<std::size_t>(order, 2);
 
     at::Tensor prev_sample = update(order, sample.to(at::kFloat));
     if (stochastic_) {
       const at::Tensor noise = at::randn(sample.sizes(), generator, at::dtype(at::kFloat));
       prev_sample = prev_sample + noise_coeff() * noise.to(prev_sample.device());
     }
-    ++step_index_;
+    ++*step_index_;
     return prev_sample.to(converted.scalar_type());
   }
 
   at::Tensor add_noise(const at::Tensor& original, const at::Tensor& noise,
                        double timestep) const override {
-    const Level level = level_of(sigmas_.at(index_for_timestep(timestep)));
+    auto index = static_cast<int>(solver_index(timesteps_, timestep));
+    if (begin_index_) index = step_index_.value_or(*begin_index_);
+    const SolverLevel level = solver_level(sigmas_.at(static_cast<std::size_t>(index)));
     return level.alpha * original + level.sigma * noise;
   }
 
@@ -131,51 +126,23 @@ class DPMSolverMultistepScheduler final : public Scheduler {
     return schedule;
   }
 
-  // One more point than asked for, less the last: the solver ends at the final sigma instead.
   std::vector<double> plain_timesteps(int num_inference_steps) const {
     const int train = schedule_.num_train_timesteps();
     const int last_timestep = train - clipped_timesteps(schedule_, lambda_min_clipped_);
     if (last_timestep < 2)
       throw std::runtime_error(fmt::format(
           "scheduler config: lambda_min_clipped = {} leaves no timesteps", lambda_min_clipped_));
-    if (timestep_spacing_ == "trailing")
-      return trailing_timesteps(last_timestep, train, num_inference_steps);
-    std::vector<double> timesteps;
-    if (timestep_spacing_ == "linspace") {
-      for (const double t : linspace(last_timestep - 1, num_inference_steps + 1))
-        timesteps.push_back(std::nearbyint(t));
-    } else {
-      const int ratio = last_timestep / (num_inference_steps + 1);
-      if (ratio == 0)
-        throw InvalidInput(
-            fmt::format("num_inference_steps: {} is not allowed with leading spacing; allowed: "
-                        "1 to {}",
-                        num_inference_steps, last_timestep - 1));
-      for (int i = 0; i <= num_inference_steps; ++i) timesteps.push_back(i * ratio + steps_offset_);
-    }
-    std::reverse(timesteps.begin(), timesteps.end());
-    timesteps.pop_back();
-    return timesteps;
+    return solver_timesteps(timestep_spacing_, train, last_timestep, num_inference_steps,
+                            steps_offset_);
   }
 
-  // Rounding can give two steps the same timestep. A run that starts amid them takes the second.
-  std::size_t index_for_timestep(double timestep) const {
-    if (timesteps_.empty()) throw std::logic_error("scheduler: set_timesteps was not called");
-    if (timestep == timesteps_.front()) return 0;
-    const auto first = std::find(timesteps_.begin(), timesteps_.end(), timestep);
-    if (first == timesteps_.end()) return timesteps_.size() - 1;
-    const auto second = std::find(first + 1, timesteps_.end(), timestep);
-    return static_cast<std::size_t>((second == timesteps_.end() ? first : second) -
-                                    timesteps_.begin());
-  }
-
-  Level level(int offset) const {
-    return level_of(sigmas_[static_cast<std::size_t>(step_index_ + offset)]);
+  SolverLevel level(int offset) const {
+    return solver_level(sigmas_[static_cast<std::size_t>(*step_index_ + offset)]);
   }
 
   // The predicted picture for "++", the predicted noise otherwise.
   at::Tensor convert_model_output(const at::Tensor& model_output, const at::Tensor& sample) const {
-    const Level s = level(0);
+    const SolverLevel s = level(0);
     if (predicts_picture_) {
       if (prediction_type_ == "epsilon") return (sample - s.sigma * model_output) / s.alpha;
       if (prediction_type_ == "sample") return model_output;
@@ -194,8 +161,8 @@ class DPMSolverMultistepScheduler final : public Scheduler {
   // The four algorithms share one form: the newest output times phi_1(x) = exp(x) - 1, differences
   // times its successors, where x is the step in lambda, signed and scaled.
   Coefficients coefficients(std::size_t order) const {
-    const Level t = level(1);
-    const Level s = level(0);
+    const SolverLevel t = level(1);
+    const SolverLevel s = level(0);
     const float h = t.lambda - s.lambda;
     float x = h;
     float scale = t.sigma;
@@ -258,7 +225,8 @@ class DPMSolverMultistepScheduler final : public Scheduler {
   std::vector<double> timesteps_;
   std::vector<float> sigmas_;              // sigma / alpha before each step and after the last
   std::vector<at::Tensor> model_outputs_;  // converted, newest last, at most solver_order_
-  int step_index_ = -1;                    // -1 until the first step says where the run starts
+  std::optional<int> begin_index_;
+  std::optional<int> step_index_;  // none until the first step says where the run starts
 };
 
 }  // namespace

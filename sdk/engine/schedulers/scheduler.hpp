@@ -30,8 +30,8 @@ class Scheduler {
   // timestep alone have no use for it.
   virtual void set_begin_index(std::size_t /*index*/) {}
 
-  // In the order they are run, highest noise first; whole numbers for DDIM, PNDM and DPM-Solver.
-  // May be longer than num_inference_steps (PNDM).
+  // In the order they are run, highest noise first; whole numbers for DDIM, PNDM, LCM, DPM-Solver
+  // and UniPC. May be longer than num_inference_steps (PNDM, Heun).
   virtual const std::vector<double>& timesteps() const = 0;
 
   // Factor on unit Gaussian noise that makes the first sample.
@@ -66,8 +66,14 @@ std::unique_ptr<Scheduler> make_scheduler(const std::string& name, const nlohman
                                           const SchedulerOptions& options);
 
 // The constructors behind make_scheduler, one per file.
-std::unique_ptr<Scheduler> make_ddim(const nlohmann::json& config);
-std::unique_ptr<Scheduler> make_pndm(const nlohmann::json& config);
+std::unique_ptr<Scheduler> make_ddim(const nlohmann::json& config, double eta);
 std::unique_ptr<Scheduler> make_dpmsolver_multistep(const nlohmann::json& config, bool karras);
+std::unique_ptr<Scheduler> make_euler_ancestral_discrete(const nlohmann::json& config);
+std::unique_ptr<Scheduler> make_euler_discrete(const nlohmann::json& config, bool karras);
+std::unique_ptr<Scheduler> make_heun_discrete(const nlohmann::json& config, bool karras);
+std::unique_ptr<Scheduler> make_lcm(const nlohmann::json& config);
+std::unique_ptr<Scheduler> make_lms_discrete(const nlohmann::json& config, bool karras);
+std::unique_ptr<Scheduler> make_pndm(const nlohmann::json& config);
+std::unique_ptr<Scheduler> make_unipc_multistep(const nlohmann::json& config, bool karras);
 
 }  // namespace dream::engine

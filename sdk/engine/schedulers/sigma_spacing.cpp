@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <stdexcept>
 
 namespace dream::engine {
@@ -11,37 +10,6 @@ namespace {
 std::optional<double> read_sigma(const SchedulerConfig& config, const char* key) {
   const double sigma = config.number(key, -1.0, 0.0, 1e6);
   return sigma < 0 ? std::nullopt : std::optional<double>(sigma);
-}
-
-// The timestep whose log sigma is `log_sigma`, interpolated; `log_sigmas` rises.
-double timestep_at(double log_sigma, const std::vector<float>& log_sigmas) {
-  const auto above = std::upper_bound(log_sigmas.begin(), log_sigmas.end(), log_sigma);
-  const std::ptrdiff_t last = static_cast<std::ptrdiff_t>(log_sigmas.size()) - 1;
-  const auto low = static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(
-      above - log_sigmas.begin() - 1, 0, std::max<std::ptrdiff_t>(last - 1, 0)));
-  const std::size_t high = std::min(low + 1, static_cast<std::size_t>(last));
-  if (low == high) return 0;
-  const double low_value = log_sigmas[low];
-  const double weight =
-      std::clamp((low_value - log_sigma) / (low_value - log_sigmas[high]), 0.0, 1.0);
-  return (1 - weight) * static_cast<double>(low) + weight * static_cast<double>(high);
-}
-
-// `sigma_max` down to `sigma_min`.
-std::vector<double> curve_points(SigmaCurve curve, double sigma_min, double sigma_max, int count) {
-  constexpr double rho = 7.0;  // the value of the Karras paper
-  std::vector<double> points = linspace(1.0, count);
-  const double karras_max = std::pow(sigma_max, 1 / rho);
-  const double karras_min = std::pow(sigma_min, 1 / rho);
-  for (double& point : points) {
-    if (curve == SigmaCurve::karras) {
-      point = std::pow(karras_max + point * (karras_min - karras_max), rho);
-    } else {
-      // Uniform in log sigma, which is minus lambda.
-      point = std::exp(std::log(sigma_max) + point * (std::log(sigma_min) - std::log(sigma_max)));
-    }
-  }
-  return points;
 }
 
 }  // namespace
@@ -66,18 +34,45 @@ SigmaSpacing read_sigma_spacing(const SchedulerConfig& config, bool karras) {
   return spacing;
 }
 
+std::vector<double> curve_points(SigmaCurve curve, double sigma_min, double sigma_max, int count) {
+  constexpr double rho = 7.0;  // the value of the Karras paper
+  std::vector<double> points = linspace(1.0, count);
+  const double karras_max = std::pow(sigma_max, 1 / rho);
+  const double karras_min = std::pow(sigma_min, 1 / rho);
+  for (double& point : points) {
+    if (curve == SigmaCurve::karras) {
+      point = std::pow(karras_max + point * (karras_min - karras_max), rho);
+    } else {
+      // Uniform in log sigma, which is minus lambda.
+      point = std::exp(std::log(sigma_max) + point * (std::log(sigma_min) - std::log(sigma_max)));
+    }
+  }
+  return points;
+}
+
+double timestep_of_sigma(double sigma, const std::vector<float>& ratio_table) {
+  const double log_sigma = std::log(std::max(sigma, 1e-10));
+  const auto log_of = [&](std::size_t i) {
+    return static_cast<float>(std::log(static_cast<double>(ratio_table[i])));
+  };
+  // Logarithms are compared, since two sigmas may share one in fp32.
+  std::size_t above = 0;
+  while (above < ratio_table.size() && log_of(above) <= log_sigma) ++above;
+  if (ratio_table.size() < 2) return 0;
+  const std::size_t low = std::min(above == 0 ? 0 : above - 1, ratio_table.size() - 2);
+  const double span = log_of(low) - log_of(low + 1);  // in fp32, as numpy has it
+  const double weight = std::clamp((log_of(low) - log_sigma) / span, 0.0, 1.0);
+  return (1 - weight) * static_cast<double>(low) + weight * static_cast<double>(low + 1);
+}
+
 SpacedSigmas space_sigmas(const SigmaSpacing& spacing, const NoiseSchedule& schedule,
                           int num_inference_steps) {
   const std::vector<float> table = ratio_table(schedule);
-  std::vector<float> log_sigmas;
-  for (const float sigma : table)
-    log_sigmas.push_back(static_cast<float>(std::log(static_cast<double>(sigma))));
-
   SpacedSigmas result;
   for (const double sigma :
        curve_points(spacing.curve, spacing.sigma_min.value_or(table.front()),
                     spacing.sigma_max.value_or(table.back()), num_inference_steps)) {
-    const double timestep = timestep_at(std::log(std::max(sigma, 1e-10)), log_sigmas);
+    const double timestep = timestep_of_sigma(sigma, table);
     // diffusers rounds in the first case and truncates in the others.
     const bool rounds =
         spacing.curve != SigmaCurve::exponential && schedule.beta_schedule != "squaredcos_cap_v2";

@@ -27,6 +27,12 @@ struct SpacedSigmas {
   std::vector<double> timesteps;  // the nearest training timesteps, whole numbers
 };
 
+// `sigma_max` down to `sigma_min` along a curve other than `timesteps`.
+std::vector<double> curve_points(SigmaCurve curve, double sigma_min, double sigma_max, int count);
+
+// The timestep, with a fraction, at which `ratio_table` has this sigma; the table's ends beyond it.
+double timestep_of_sigma(double sigma, const std::vector<float>& ratio_table);
+
 // For the curves other than `timesteps`.
 SpacedSigmas space_sigmas(const SigmaSpacing& spacing, const NoiseSchedule& schedule,
                           int num_inference_steps);

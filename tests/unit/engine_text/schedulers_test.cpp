@@ -23,19 +23,37 @@ std::string refusal(const std::string& name, const json& config, int steps = 4,
 }
 
 TEST(Schedulers, EveryListedNameCanBeMade) {
-  for (const char* name : scheduler_names)
-    EXPECT_EQ(make_scheduler(name, json{{"skip_prk_steps", true}}, {})->init_noise_sigma(), 1.0);
+  const std::set<std::string> over_sigma{"HeunDiscrete", "K_EULER", "K_EULER_ANCESTRAL", "KLMS"};
+  for (const char* name : scheduler_names) {
+    const auto scheduler = make_scheduler(name, json{{"skip_prk_steps", true}}, {});
+    scheduler->set_timesteps(4);
+    if (over_sigma.contains(name))
+      EXPECT_GT(scheduler->init_noise_sigma(), 10) << name;
+    else
+      EXPECT_EQ(scheduler->init_noise_sigma(), 1) << name;
+    EXPECT_EQ(scheduler->order(), name == std::string("HeunDiscrete") ? 2 : 1);
+  }
 }
 
 TEST(Schedulers, UnknownNameIsAnInputErrorThatListsTheNames) {
   EXPECT_THROW(make_scheduler("Euler", json::object(), {}), InvalidInput);
   EXPECT_EQ(refusal("Euler", json::object()),
-            "scheduler: Euler is not known; allowed: DDIM, DPMSolverMultistep, PNDM");
+            "scheduler: Euler is not known; allowed: DDIM, DPMSolverMultistep, HeunDiscrete, "
+            "K_EULER_ANCESTRAL, K_EULER, KLMS, PNDM, UniPCMultistep, LCM");
 }
 
 TEST(Schedulers, KarrasNeedsASchedulerThatHasIt) {
   EXPECT_THROW(make_scheduler("DDIM", json::object(), {.karras = true}), InvalidInput);
-  EXPECT_EQ(refusal("DPMSolverMultistep", json::object(), 4, true), "");
+  for (const char* name : {"DPMSolverMultistep", "HeunDiscrete", "K_EULER", "KLMS",
+                           "UniPCMultistep"})
+    EXPECT_EQ(refusal(name, json::object(), 4, true), "");
+  EXPECT_NE(refusal("LCM", json::object(), 4, true).find("allowed with: DPMSolverMultistep, Heun"),
+            std::string::npos);
+}
+
+TEST(Schedulers, LcmTakesNoMoreStepsThanItsSolverHad) {
+  EXPECT_EQ(refusal("LCM", json::object(), 50), "");
+  EXPECT_NE(refusal("LCM", json::object(), 51).find("1 to 50"), std::string::npos);
 }
 
 TEST(Schedulers, StepsOutsideTheTableAreAnInputError) {
