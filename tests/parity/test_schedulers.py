@@ -68,7 +68,8 @@ def sigma_cases():
             yield name, SD_BETAS | zero_snr, steps, False
         yield "K_EULER", SD_BETAS | {"final_sigmas_type": "sigma_min"}, steps, False
         yield "K_EULER", SD_BETAS | {"sigma_min": 0.05, "sigma_max": 10.0}, steps, True
-        yield "HeunDiscrete", SD_BETAS | {"clip_sample": True, "clip_sample_range": 2.0}, steps, False
+        clipped = SD_BETAS | {"clip_sample": True, "clip_sample_range": 2.0}
+        yield "HeunDiscrete", clipped, steps, False
         yield "LCM", SD_BETAS | {"clip_sample": True, "timestep_scaling": 7.0}, steps, False
         yield "LCM", SD_BETAS | {"original_inference_steps": 20}, steps, False
         for order, kind, picture, final in itertools.product(
