@@ -5,7 +5,7 @@ import os
 
 import pytest
 import torch
-from peft import LoraConfig
+from peft import LoHaConfig, LoKrConfig, LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer as LoraTunerLayer
 from peft.utils import get_peft_model_state_dict
 from diffusers import StableDiffusionPipeline
@@ -234,6 +234,31 @@ def test_files_made_with_peft(model, tmp_path, kind):
     # 0.42.1 refuses the biases it wrote; under transformers 5 it loses a text encoder's magnitudes.
     if kind not in ("bias", "dora"):
         check(scaled, diffusers_outputs(model, [file], [0.4])[0])
+
+
+@pytest.mark.parametrize("kind", ["loha", "loha-tucker", "lokr", "lokr-tucker", "lokr-whole"])
+def test_lycoris_layouts_made_with_peft(model, tmp_path, kind):
+    """peft writes LyCORIS' names; its alpha is in its configuration alone, here the rank."""
+    pipeline, folder = model
+    unet = copy.deepcopy(pipeline.unet)
+    targets = dict(target_modules=["to_q", "to_out.0", "conv1", "ff.net.0.proj"], r=4, alpha=4,
+                   init_weights=False)
+    torch.manual_seed(13)
+    if kind.startswith("loha"):
+        config = LoHaConfig(use_effective_conv2d=kind.endswith("tucker"), **targets)
+    else:
+        config = LoKrConfig(use_effective_conv2d=kind.endswith("tucker"), decompose_factor=4,
+                            decompose_both=kind == "lokr-tucker",
+                            **targets | ({"r": 64, "alpha": 64} if kind == "lokr-whole" else {}))
+    inject_adapter_in_model(config, unet)
+    file = tmp_path / "lycoris.safetensors"
+    save_file({f"base_model.model.{key}": value.contiguous()
+               for key, value in get_peft_model_state_dict(unet).items()}, file)
+    plain = outputs(pipeline, pipeline.unet, pipeline.text_encoder)
+    del plain["text"]
+    expected = outputs(pipeline, unet, pipeline.text_encoder)
+    del expected["text"]
+    check(ours(folder, (file, 1.0)), expected, plain)
 
 
 def test_several_at_once_with_their_own_scales(model, tmp_path):
