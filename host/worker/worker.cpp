@@ -90,6 +90,7 @@ void Worker::handle(const nlohmann::json& message) {
 void Worker::init(const nlohmann::json& message) {
   host_.weights = message.value("weights", "none");
   if (host_.weights.empty()) host_.weights = "none";
+  host_.models = message.value("models", "");
   host_.engine_options.device = message.value("device", "auto");
   host_.engine_options.dtype = message.value("dtype", "auto");
   host_.engine_options.threads = message.value("threads", 0);

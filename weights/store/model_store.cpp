@@ -37,7 +37,7 @@ std::optional<fs::path> ModelStore::find(std::string_view name, std::string_view
   std::error_code error;
   const auto root = fs::absolute(root_, error).lexically_normal();
   const auto relative = inside(root, name);
-  if (relative.empty()) return {};
+  if (root_.empty() || relative.empty()) return {};
   for (const auto& folder : {root, root / kind}) {
     for (const auto suffix : suffixes) {
       auto path = folder / relative;

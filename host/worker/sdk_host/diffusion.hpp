@@ -8,10 +8,12 @@
 #include <string>
 
 #include "sdk/engine/engine.hpp"
+#include "weights/store/model_store.hpp"
 
 struct dream_diffusion {
   std::shared_ptr<const dream::engine::Pipeline> pipeline;  // null: a template without weights
   std::string model;                                        // name of the weights
+  dream::weights::ModelStore store{{}};                     // for weights that prompts name
 };
 
 namespace dream::worker {

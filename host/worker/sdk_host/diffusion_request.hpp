@@ -7,6 +7,7 @@
 
 #include "host/worker/sdk_host/run.hpp"
 #include "sdk/engine/engine.hpp"
+#include "weights/store/model_store.hpp"
 
 namespace dream::worker {
 
@@ -19,6 +20,6 @@ struct DiffusionJob {
 
 // Throws SdkError: DREAM_INVALID_INPUT that names the inputs, e.g. for too many pixels.
 DiffusionJob diffusion_job(const RunState& run, const dream_overrides* overrides,
-                           const engine::ModelInfo& model);
+                           const engine::ModelInfo& model, const weights::ModelStore& store);
 
 }  // namespace dream::worker

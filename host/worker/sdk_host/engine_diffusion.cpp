@@ -31,6 +31,7 @@ dream_status* open(dream_setup* setup, dream_diffusion** engine) noexcept {
     checked(engine, "engine") = nullptr;
     HostState& host = checked(setup, "setup").host;
     auto opened = std::make_unique<dream_diffusion>();
+    opened->store = weights::ModelStore(host.models);
     if (host.weights != "none") {
       const auto warn = [&](const std::string& text) { host.log("warning", text); };
       opened->pipeline = host.engine.pipeline(host.engine_options, host.weights, warn);
@@ -72,7 +73,7 @@ bool report_step(RunState& run, const engine::Step& step, std::uint64_t done) {
 
 void draw(dream_diffusion& engine, RunState& run, const dream_overrides* overrides) {
   const engine::Pipeline& pipeline = pipeline_of(&engine);
-  DiffusionJob job = diffusion_job(run, overrides, pipeline.info());
+  DiffusionJob job = diffusion_job(run, overrides, pipeline.info(), engine.store);
   if (job.seed_drawn) run.log("info", "Using seed: " + std::to_string(job.request.seed));
   std::uint64_t steps = 0;
   job.request.on_step = [&](const engine::Step& step) {

@@ -4,6 +4,7 @@
 
 #include <dream/abi/host.h>
 
+#include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -27,6 +28,7 @@ struct HostState : dream_host {
   Send control;
   DiffusionDefaults defaults;
   std::string weights = "none";
+  std::filesystem::path models;  // model store
   engine::EngineOptions engine_options;
   EngineLibrary engine;
 };

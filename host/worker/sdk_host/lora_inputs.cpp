@@ -1,6 +1,7 @@
 #include "host/worker/sdk_host/lora_inputs.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include "host/worker/sdk_host/sdk_error.hpp"
 
@@ -15,6 +16,25 @@ std::vector<engine::WeightOverlay> lora_inputs(const RunState& run) {
     loras.push_back({path, std::filesystem::path(path).stem().string(), scale});
   }
   return loras;
+}
+
+std::vector<std::pair<std::string, double>> prompt_loras(std::string_view prompt) {
+  constexpr std::string_view mark = "<lora:";
+  std::vector<std::pair<std::string, double>> named;
+  for (auto at = prompt.find(mark); at != std::string_view::npos; at = prompt.find(mark, at)) {
+    at += mark.size();
+    const auto end = prompt.find('>', at);
+    if (end == std::string_view::npos) break;
+    const auto tag = prompt.substr(at, end - at);
+    const auto colon = tag.find(':');
+    double scale = 1;
+    if (colon != std::string_view::npos) {
+      const auto number = tag.substr(colon + 1);
+      std::from_chars(number.data(), number.data() + number.size(), scale);
+    }
+    if (!tag.substr(0, colon).empty()) named.emplace_back(tag.substr(0, colon), scale);
+  }
+  return named;
 }
 
 void add_prompt_loras(const std::vector<std::pair<std::string, double>>& named,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,10 @@ namespace dream::worker {
 
 // The `lora` input: the host made each reference a local path, PATH@STRENGTH.
 std::vector<engine::WeightOverlay> lora_inputs(const RunState& run);
+
+// What a prompt of A1111's syntax names: `<lora:NAME:STRENGTH>`, strength 1 when it is left out or
+// no number, in the order they stand.
+std::vector<std::pair<std::string, double>> prompt_loras(std::string_view prompt);
 
 // Adds what a prompt names, with its strength. A name is that of a file of the `lora` input, whose
 // strength the prompt then states anew, or one of the model store. Throws SdkError

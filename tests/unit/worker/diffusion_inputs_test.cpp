@@ -75,7 +75,7 @@ class DiffusionRequest : public testing::Test {
   DiffusionJob job(const nlohmann::json& input, const dream_overrides* overrides = nullptr) {
     const RunState run(
         schema_, {"id", "vanilla", input, folder_.path()}, [](const nlohmann::json&) {}, canceled_);
-    return diffusion_job(run, overrides, model_);
+    return diffusion_job(run, overrides, model_, weights::ModelStore(""));
   }
   std::string error(const nlohmann::json& input) {
     try {
