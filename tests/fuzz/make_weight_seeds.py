@@ -1,4 +1,4 @@
-"""Writes the seed corpora of fuzz_safetensors and fuzz_torch_zip (needs torch and safetensors).
+"""Writes the seed corpora of fuzz_safetensors, fuzz_torch_zip, fuzz_torch_legacy (needs torch and safetensors).
 
 Run: .deps/venv/bin/python tests/fuzz/make_weight_seeds.py
 """
@@ -66,6 +66,9 @@ def torch_seeds():
         "list": [torch.ones(1), (torch.zeros(1), {"k": torch.ones(1, dtype=torch.int64)})],
     }
     for name, value in objects.items():
+        old = io.BytesIO()
+        torch.save(value, old, _use_new_zipfile_serialization=False)
+        write("torch_legacy", name, old.getvalue())
         for protocol in (2, 4):
             if protocol == 4 and name != "lightning" and name != "plain":
                 continue

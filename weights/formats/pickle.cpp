@@ -85,6 +85,7 @@ class Machine {
     } catch (const ByteReader::EndOfData&) {
       fail("unexpected end of data");
     }
+    document_.bytes = reader_.position();
     return std::move(document_);
   }
 

@@ -59,6 +59,7 @@ struct Limits {
 struct Document {
   std::deque<Value> values;
   const Value* root = nullptr;
+  std::size_t bytes = 0;              // up to and with STOP
   std::vector<const Value*> globals;  // each distinct one that is mentioned, in order
 };
 

@@ -124,6 +124,13 @@ bool is_torch_tensor(const Value& value) {
          is_rebuild(*value.callable);
 }
 
+std::size_t torch_storage_element_bytes(const Value& global) {
+  if (global.kind != Kind::global) return 0;
+  if (is_untyped_storage(global)) return 1;
+  const TorchType* type = find_storage_type(global);
+  return type == nullptr ? 0 : type->bytes;
+}
+
 bool is_known_torch_global(const Value& global) {
   if (is_strided(global) || is_wrapper(global) || is_typed_wrapper(global)) return true;
   if (is_untyped_storage(global) || find_storage_type(global) != nullptr) return true;
@@ -189,6 +196,7 @@ TorchTensorReader::Layout TorchTensorReader::read_layout(const Value& call, cons
   const Storage storage = read_storage(*arguments[0], name);
   Layout layout;
   layout.storage = storage.bytes;
+  layout.owner = storage.owner;
   layout.dtype = storage.dtype;
   if (function.name == "_rebuild_tensor_v3") {
     need(7);
@@ -227,15 +235,16 @@ TorchTensorReader::Storage TorchTensorReader::read_storage(const Value& referenc
     fail(name, fmt::format("depends on {}, which is not a storage type of torch",
                            pickle::describe(type)));
 
-  const std::string entry = prefix_ + "data/" + std::string(id.items[2]->text);
-  const std::span<const std::byte> bytes = archive_.read(entry);
+  const std::string key(id.items[2]->text);
+  const StorageBytes found = read_storage_(key);
+  const std::span<const std::byte> bytes = found.data;
   const std::array<std::int64_t, 1> count = {id.items[4]->integer};
   const std::optional<std::uint64_t> expected =
       byte_size(typed != nullptr ? typed->bytes : 1, count);
   if (!expected || *expected > bytes.size())
-    fail(name, fmt::format("has a storage of {} elements of {}, but '{}' holds {} bytes", count[0],
-                           pickle::describe(type), printable(entry), bytes.size()));
-  return {typed != nullptr ? typed->dtype : std::string_view{}, bytes.first(*expected)};
+    fail(name, fmt::format("has a storage of {} elements of {}, but 'data/{}' holds {} bytes",
+                           count[0], pickle::describe(type), printable(key), bytes.size()));
+  return {typed != nullptr ? typed->dtype : std::string_view{}, bytes.first(*expected), found.owner};
 }
 
 std::vector<std::int64_t> TorchTensorReader::read_sizes(const Value& value, std::string_view what,
@@ -278,7 +287,7 @@ TensorView TorchTensorReader::materialise(Layout layout, DType dtype, const std:
   const auto source =
       layout.storage.subspan(static_cast<std::size_t>(layout.offset) * layout.element_bytes);
   if (is_row_major(layout.shape, layout.strides))
-    return {dtype, std::move(layout.shape), source.first(*bytes), file_.owner};
+    return {dtype, std::move(layout.shape), source.first(*bytes), layout.owner};
 
   // A stride of zero repeats elements for free, so a tiny file could ask for any amount of memory.
   const std::uint64_t budget = std::max<std::uint64_t>(64u << 20, 4 * file_.data.size());

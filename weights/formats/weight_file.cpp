@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "weights/formats/safetensors.hpp"
+#include "weights/formats/torch_legacy.hpp"
 #include "weights/formats/torch_zip.hpp"
 
 namespace dream::weights {
@@ -29,7 +30,7 @@ std::string_view name_foreign_format(std::string_view start) {
   if (start.starts_with("\x93NUMPY")) return "is a numpy file, which is not supported";
   if (start.starts_with("\x1f\x8b")) return "is gzip-compressed: unpack it first";
   if (start.size() > 1 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5)
-    return "is a bare pickle, as torch.save wrote before PyTorch 1.6: load it there and save again";
+    return "is a pickle that torch.save did not write";
   if (start.starts_with("<!DOCTYPE") || start.starts_with("<!doctype") ||
       start.starts_with("<html"))
     return "is an HTML page, probably what a failed download left";
@@ -39,7 +40,15 @@ std::string_view name_foreign_format(std::string_view start) {
 }  // namespace
 
 std::string_view to_string(Format format) {
-  return format == Format::safetensors ? "safetensors" : "torch-zip";
+  switch (format) {
+    case Format::safetensors:
+      return "safetensors";
+    case Format::torch_zip:
+      return "torch-zip";
+    case Format::torch_legacy:
+      return "torch-legacy";
+  }
+  return "unknown";
 }
 
 WeightFile read_weight_bytes(const FileBytes& bytes) {
@@ -47,6 +56,7 @@ WeightFile read_weight_bytes(const FileBytes& bytes) {
   if (looks_like_safetensors(bytes.data)) return read_safetensors(bytes);
   if (start.starts_with("PK\x03\x04") || start.starts_with("PK\x05\x06"))
     return read_torch_zip(bytes);
+  if (looks_like_torch_legacy(bytes.data)) return read_torch_legacy(bytes);
   throw Error(fmt::format("{}: {}", bytes.name, name_foreign_format(start)));
 }
 

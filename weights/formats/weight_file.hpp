@@ -12,9 +12,9 @@
 
 namespace dream::weights {
 
-enum class Format { safetensors, torch_zip };
+enum class Format { safetensors, torch_zip, torch_legacy };
 
-std::string_view to_string(Format format);  // "safetensors", "torch-zip"
+std::string_view to_string(Format format);  // "safetensors", "torch-zip", …
 
 struct WeightFile {
   Format format = Format::safetensors;

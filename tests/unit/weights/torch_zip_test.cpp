@@ -296,7 +296,7 @@ TEST(TorchZip, RefusesTensorsThatDoNotFitTheirStorage) {
       {"65 dimensions", file(tensor(six, 0, std::vector<std::int64_t>(65, 1), {1})),
        "65 dimensions"},
       {"storage larger than entry", file(tensor(storage("FloatStorage", "0", 7), 0, {1}, {1})),
-       "7 elements of torch.FloatStorage, but 'archive/data/0' holds 24 bytes"},
+       "7 elements of torch.FloatStorage, but 'data/0' holds 24 bytes"},
       {"negative storage", file(tensor(storage("FloatStorage", "0", -1), 0, {1}, {1})),
        "malformed storage reference"},
       {"missing storage", file(tensor(storage("FloatStorage", "9", 6), 0, {1}, {1})),
