@@ -1,5 +1,6 @@
-// Arbitrary bytes as a file of torch.save from before PyTorch 1.6. An input without the magic number
-// is taken for what follows the first three pickles, so that the fuzzer starts at the object.
+// Arbitrary bytes as a file of torch.save from before PyTorch 1.6. An input without the magic
+// number is taken for what follows the first three pickles, so that the fuzzer starts at the
+// object.
 #include <string>
 
 #include "tests/fuzz/weights_target.hpp"
@@ -7,7 +8,7 @@
 
 namespace {
 
-using namespace std::string_view_literals;
+using std::string_view_literals::operator""sv;
 
 constexpr auto head = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
                       "\x80\x02M\xe9\x03."

@@ -1,4 +1,4 @@
-"""Writes the seed corpora of fuzz_safetensors, fuzz_torch_zip, fuzz_torch_legacy (needs torch and safetensors).
+"""Writes the seed corpora of the fuzzers of weight files (needs torch and safetensors).
 
 Run: .deps/venv/bin/python tests/fuzz/make_weight_seeds.py
 """

@@ -1,4 +1,4 @@
-"""Files of torch.save from before PyTorch 1.6, and the attacks that both containers must survive."""
+"""Files of torch.save from before PyTorch 1.6; the attacks that both containers must survive."""
 import io
 import pickle
 import resource

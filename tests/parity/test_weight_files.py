@@ -274,7 +274,7 @@ def test_bombs_end_quickly_with_a_message(tmp_path):
         assert time.monotonic() - start < 5, name
 
 
-def test_big_endian_and_compressed_files_are_refused(tmp_path):
+def test_big_endian_files_are_refused_and_deflated_ones_read(tmp_path):
     torch.save({"w": torch.ones(4)}, tmp_path / "x.bin")
     with zipfile.ZipFile(tmp_path / "x.bin") as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
@@ -285,7 +285,29 @@ def test_big_endian_and_compressed_files_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "deflated.bin", "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in content.items():
             archive.writestr(name, data)
-    assert "compressed" in refused(tmp_path / "deflated.bin")
+    assert_equal(read(tmp_path / "deflated.bin")[0], {"w": torch.ones(4)})
+
+
+@pytest.mark.parametrize("level", [1, 6, 9])
+def test_deflated_storages(tmp_path, level):
+    expected = {f"t{i}": torch.randn(1 + 700 * i) for i in range(8)}
+    expected |= {"zeros": torch.zeros(9000), "steps": torch.arange(5000), **every_dtype()}
+    torch.save(expected, tmp_path / "x.bin")
+    with zipfile.ZipFile(tmp_path / "x.bin") as old, zipfile.ZipFile(
+            tmp_path / "deflated.bin", "w", zipfile.ZIP_DEFLATED, compresslevel=level) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    assert_equal(read(tmp_path / "deflated.bin")[0], expected)
+
+
+def test_zip_bombs_are_refused(tmp_path):
+    torch.save({"w": torch.zeros(60_000_000)}, tmp_path / "x.bin")
+    with zipfile.ZipFile(tmp_path / "x.bin") as old, zipfile.ZipFile(
+            tmp_path / "bomb.bin", "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    (tmp_path / "x.bin").unlink()
+    assert "more than is allowed" in refused(tmp_path / "bomb.bin")
 
 
 def test_every_truncation_is_refused(tmp_path):

@@ -1,5 +1,5 @@
-// From the inert graph of a torch.save pickle to named tensors, whichever container the storages lie
-// in.
+// From the inert graph of a torch.save pickle to named tensors, whichever container holds the
+// storages.
 #pragma once
 
 #include "weights/formats/pickle.hpp"

@@ -15,7 +15,7 @@ namespace {
 
 using pickle::Kind;
 using pickle::Value;
-using namespace std::string_view_literals;
+using std::string_view_literals::operator""sv;
 
 constexpr auto magic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv;  // 0x1950a86a20f9469cfc6c
 constexpr std::int64_t protocol = 1001;

@@ -242,9 +242,11 @@ TorchTensorReader::Storage TorchTensorReader::read_storage(const Value& referenc
   const std::optional<std::uint64_t> expected =
       byte_size(typed != nullptr ? typed->bytes : 1, count);
   if (!expected || *expected > bytes.size())
-    fail(name, fmt::format("has a storage of {} elements of {}, but 'data/{}' holds {} bytes",
-                           count[0], pickle::describe(type), printable(key), bytes.size()));
-  return {typed != nullptr ? typed->dtype : std::string_view{}, bytes.first(*expected), found.owner};
+    fail(name,
+         fmt::format("has a storage of {} elements of {}, but 'data/{}' holds {} bytes", count[0],
+                     pickle::describe(type), printable(key), bytes.size()));
+  const std::string_view dtype = typed != nullptr ? typed->dtype : std::string_view{};
+  return {dtype, bytes.first(*expected), found.owner};
 }
 
 std::vector<std::int64_t> TorchTensorReader::read_sizes(const Value& value, std::string_view what,

@@ -29,7 +29,7 @@ struct StorageBytes {
 // The storage with the key that a tensor refers to. Throws Error when there is none.
 using ReadStorage = std::function<StorageBytes(const std::string& key)>;
 
-// True when `global` names a storage type; its element size, 1 for an untyped one, 0 for no storage.
+// Element size of the storage type that `global` names: 1 for an untyped one, 0 for no storage.
 std::size_t torch_storage_element_bytes(const pickle::Value& global);
 
 // True for globals that this reader gives a meaning (rebuild functions, storages, dtypes, dicts).

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "weights/formats/byte_reader.hpp"
+#include "weights/formats/inflate.hpp"
 #include "weights/formats/text.hpp"
 #include "weights/tensor_view.hpp"
 
@@ -23,6 +24,10 @@ constexpr std::size_t end_bytes = 22;
 constexpr std::size_t end64_bytes = 56;
 constexpr std::size_t end64_locator_bytes = 20;
 constexpr std::uint16_t zip64_extra = 0x0001;
+constexpr std::uint16_t method_stored = 0;
+constexpr std::uint16_t method_deflated = 8;
+constexpr std::uint64_t free_unpacked = 64u << 20;  // bytes that any entry may unpack to
+constexpr std::uint64_t most_packed = 64;           // and above them, per byte of the file
 
 struct Directory {
   std::uint64_t offset = 0;
@@ -150,19 +155,36 @@ void ZipArchive::read_directory(std::uint64_t offset, std::uint64_t bytes, std::
   }
 }
 
-std::span<const std::byte> ZipArchive::read(std::string_view name) const {
+FileBytes ZipArchive::read(std::string_view name) const {
   const auto found = entries_.find(name);
   if (found == entries_.end()) fail(fmt::format("zip entry '{}' is missing", printable(name)));
   const Entry& entry = found->second;
   if (entry.encrypted) fail(fmt::format("zip entry '{}' is encrypted", printable(name)));
-  if (entry.method != 0)
-    fail(
-        fmt::format("zip entry '{}' is compressed (method {}); torch stores entries uncompressed: "
-                    "save the file again with torch.save",
-                    printable(name), entry.method));
-  if (entry.stored_bytes != entry.plain_bytes)
-    fail(fmt::format("zip entry '{}' is stored, but its sizes {} and {} differ", printable(name),
-                     entry.stored_bytes, entry.plain_bytes));
+  if (entry.method != method_stored && entry.method != method_deflated)
+    fail(fmt::format("zip entry '{}' is compressed with method {}; 0 and 8 can be read",
+                     printable(name), entry.method));
+  const std::string label = fmt::format("{}: {}", file_.name, printable(name));
+  const std::span<const std::byte> data = stored_bytes(name, entry);
+  if (entry.method == method_stored) {
+    if (entry.stored_bytes != entry.plain_bytes)
+      fail(fmt::format("zip entry '{}' is stored, but its sizes {} and {} differ", printable(name),
+                       entry.stored_bytes, entry.plain_bytes));
+    return {data, file_.owner, label};
+  }
+  if (entry.plain_bytes > free_unpacked && entry.plain_bytes / most_packed > data.size())
+    fail(fmt::format("zip entry '{}' of {} bytes would unpack to {}, more than is allowed",
+                     printable(name), data.size(), entry.plain_bytes));
+  try {
+    auto buffer = std::make_shared<const std::vector<std::byte>>(
+        inflate(data, static_cast<std::size_t>(entry.plain_bytes)));
+    return {*buffer, buffer, label};
+  } catch (const InflateError& error) {
+    fail(fmt::format("zip entry '{}' {}", printable(name), error.what()));
+  }
+}
+
+std::span<const std::byte> ZipArchive::stored_bytes(std::string_view name,
+                                                    const Entry& entry) const {
   try {
     if (entry.header_offset >= directory_offset_) throw ByteReader::EndOfData();
     ByteReader reader(file_.data.first(directory_offset_), entry.header_offset);

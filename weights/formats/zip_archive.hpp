@@ -1,5 +1,6 @@
-// Just enough of zip to read what torch.save writes: stored entries as views into the file's bytes,
-// zip64 for the large ones. Format: PKWARE APPNOTE.TXT 6.3.
+// Just enough of zip to read what torch.save writes and what tools make of it: stored entries as
+// views into the file's bytes, deflated ones unpacked to memory, zip64 for the large ones. Format:
+// PKWARE APPNOTE.TXT 6.3.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ class ZipArchive {
     std::uint64_t header_offset = 0;  // of the local header
     std::uint64_t stored_bytes = 0;
     std::uint64_t plain_bytes = 0;
-    std::uint16_t method = 0;  // 0 stored
+    std::uint16_t method = 0;  // 0 stored, 8 deflated
     bool encrypted = false;
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
@@ -29,12 +30,15 @@ class ZipArchive {
 
   const Entries& entries() const { return entries_; }
   bool has(std::string_view name) const { return entries_.contains(name); }
-  // The bytes of an entry, a view into the file; checksums are not verified. Throws Error when
-  // there is no such entry, it is compressed or encrypted, or its local header disagrees.
-  std::span<const std::byte> read(std::string_view name) const;
+  // The bytes of an entry: a view into the file, or for a deflated one a buffer that is made at
+  // each call. Checksums are not verified. Throws Error when there is no such entry, it is
+  // encrypted or compressed in another way, its local header disagrees, or it would unpack to more
+  // than both 64 MiB and 64 times its size.
+  FileBytes read(std::string_view name) const;
 
  private:
   void read_directory(std::uint64_t offset, std::uint64_t bytes, std::uint64_t count);
+  std::span<const std::byte> stored_bytes(std::string_view name, const Entry& entry) const;
   [[noreturn]] void fail(std::string_view what) const;
 
   FileBytes file_;
