@@ -69,8 +69,8 @@ def test_the_schema_says_what_this_build_can_do(loaded):
         "output_quality"]
     assert inputs["prompt"]["default"] == "a fox"  # args.json of the weights
     assert inputs["scheduler"]["choices"] == [
-        "DDIM", "DPMSolverMultistep", "HeunDiscrete", "K_EULER_ANCESTRAL", "K_EULER", "KLMS", "PNDM",
-        "UniPCMultistep", "LCM"]
+        "DDIM", "DPMSolverMultistep", "HeunDiscrete", "K_EULER_ANCESTRAL", "K_EULER", "KLMS",
+        "PNDM", "UniPCMultistep", "LCM"]
 
 
 def test_a_picture_with_progress_metrics_and_its_settings(worker, tmp_path):

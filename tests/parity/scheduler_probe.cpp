@@ -46,7 +46,8 @@ json run(const json& request) {
     sample = scheduler->add_noise(image, noise, timesteps.front());
     reply["noisy"] = values_of(sample);
   } else {
-    reply["noisy"] = values_of(scheduler->add_noise(sample, noise, timesteps[timesteps.size() / 2]));
+    const double amid = timesteps[timesteps.size() / 2];
+    reply["noisy"] = values_of(scheduler->add_noise(sample, noise, amid));
   }
   for (std::size_t i = 0; i < timesteps.size(); ++i) {
     const at::Tensor input = scheduler->scale_model_input(sample, timesteps[i]);

@@ -71,7 +71,8 @@ at::Tensor in_strips(const GroupNorm& norm, Activation act, const Conv2d& conv,
                      std::int64_t strip_bytes) {
   const auto normalised = affine_of(norm, input);
   auto output = empty_map(input, conv.weight.size(0), input.size(2), input.size(3));
-  for_strips(input.size(2), rows_per_strip(input, strip_bytes), [&](std::int64_t first, std::int64_t count) {
+  const auto rows_each = rows_per_strip(input, strip_bytes);
+  for_strips(input.size(2), rows_each, [&](std::int64_t first, std::int64_t count) {
     const auto prepare = [&](const at::Tensor& rows) { return apply(act, normalised(rows)); };
     output.narrow(2, first, count).copy_(convolved(conv, input, first, count, prepare));
   });
@@ -88,7 +89,8 @@ at::Tensor in_strips(const ResnetBlock2D& resnet, at::Tensor input,
   auto output = resnet.conv_shortcut ? empty_map(input, hidden.size(1), input.size(2),
                                                  input.size(3))
                                      : input;
-  for_strips(input.size(2), rows_per_strip(input, strip_bytes), [&](std::int64_t first, std::int64_t count) {
+  const auto rows_each = rows_per_strip(input, strip_bytes);
+  for_strips(input.size(2), rows_each, [&](std::int64_t first, std::int64_t count) {
     const auto rows = input.narrow(2, first, count);
     auto sum = convolved(resnet.conv2, hidden, first, count, prepare);
     sum = (resnet.conv_shortcut ? (*resnet.conv_shortcut)(rows) : rows) + sum;
@@ -118,7 +120,8 @@ at::Tensor in_strips(const Downsample2D& downsampler, const at::Tensor& input,
   // The VAE's: padded by a column and a row at the end only.
   const auto height = (input.size(2) - 2) / 2 + 1, width = (input.size(3) - 2) / 2 + 1;
   auto output = empty_map(input, downsampler.conv.weight.size(0), height, width);
-  for_strips(height, rows_per_strip(input, strip_bytes) / 2, [&](std::int64_t first, std::int64_t count) {
+  const auto rows_each = rows_per_strip(input, strip_bytes) / 2;
+  for_strips(height, rows_each, [&](std::int64_t first, std::int64_t count) {
     const auto end = std::min(input.size(2), 2 * (first + count) + 1);
     const auto rows = input.narrow(2, 2 * first, end - 2 * first);
     const auto below = 2 * (first + count) + 1 - end;

@@ -1,6 +1,6 @@
 // DPM-Solver (arXiv 2206.00927) and DPM-Solver++ (arXiv 2211.01095), multistep, orders 1 to 3, with
-// their SDE variants: exponential integrators in lambda = log(alpha / sigma) over the noise, or with
-// "++" over the predicted picture.
+// their SDE variants: exponential integrators in lambda = log(alpha / sigma) over the noise; those
+// with "++" over the predicted picture.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
