@@ -67,7 +67,7 @@ def test_memory_is_flat_over_mixed_requests(files):
             assert messages[-1]["status"] == ("succeeded" if works else "failed"), messages[-1]
             assert len(of_type(messages, "output")) == (asked["num_outputs"] if works else 0)
             resident.append(resident_bytes(worker.process.pid))
-        warm_up = WINDOW // 2
+        warm_up = WINDOW
         first = np.mean(resident[warm_up:warm_up + WINDOW])
         last = np.mean(resident[-WINDOW:])
         print(f"{REQUESTS} requests: {first / 2**20:.0f} MiB, then {last / 2**20:.0f} MiB")
