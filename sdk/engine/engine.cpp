@@ -13,6 +13,7 @@
 #include <mutex>
 #include <utility>
 
+#include "sdk/engine/kernels/cpu_allocator.hpp"
 #include "sdk/engine/pipeline/host_tensor.hpp"
 #include "sdk/engine/pipeline/stable_diffusion.hpp"
 #include "sdk/engine/pipeline/stages.hpp"
@@ -77,6 +78,7 @@ class TorchEngine final : public Engine {
         lora_bytes_(options.lora_bytes) {
     compute_.dtype = choose_dtype(options.dtype, compute_.device);
     // Stated even when it is libtorch's own choice: threads made later inherit a stated number.
+    install_cpu_allocator();
     if (options.threads > 0) threads_ = options.threads;
     at::set_num_threads(threads_);
     // The same seed must give the same bytes.

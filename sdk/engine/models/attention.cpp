@@ -1,10 +1,15 @@
 #include "sdk/engine/models/attention.hpp"
 
+#include <ATen/ops/cat.h>
 #include <ATen/ops/gelu.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <stdexcept>
 #include <utility>
+
+#include "sdk/engine/kernels/packed.hpp"
+#include "sdk/engine/kernels/switches.hpp"
 
 namespace dream::engine {
 namespace {
@@ -30,23 +35,41 @@ Linear projection(const Weights& weights, std::int64_t channels, bool use_linear
 Attention::Attention(const Weights& weights, std::int64_t query_dim, std::int64_t head_count,
                      std::optional<std::int64_t> context_dim)
     : heads(checked_heads(head_count, query_dim)),
-      to_q(weights.scope("to_q"), query_dim, query_dim, /*has_bias=*/false),
-      to_k(weights.scope("to_k"), context_dim.value_or(query_dim), query_dim, false),
-      to_v(weights.scope("to_v"), context_dim.value_or(query_dim), query_dim, false),
-      to_out(weights.scope("to_out.0"), query_dim, query_dim) {}
+      to_out(weights.scope("to_out.0"), query_dim, query_dim) {
+  if (!context_dim && can_pack(weights.compute()) && is_on("qkv")) {
+    to_qkv = Linear::of_rows(
+        weights, "to_qkv", {"to_q.weight", "to_k.weight", "to_v.weight"}, [&] {
+          const std::array square{query_dim, query_dim};
+          return at::cat({weights.tensor("to_q.weight", square),
+                          weights.tensor("to_k.weight", square),
+                          weights.tensor("to_v.weight", square)});
+        });
+    return;
+  }
+  const auto width = context_dim.value_or(query_dim);
+  to_q.emplace(weights.scope("to_q"), query_dim, query_dim, /*has_bias=*/false);
+  to_k.emplace(weights.scope("to_k"), width, query_dim, false);
+  to_v.emplace(weights.scope("to_v"), width, query_dim, false);
+}
 
 KeyValue Attention::keys_values(const at::Tensor& context) const {
-  return {to_k(context), to_v(context)};
+  return {(*to_k)(context), (*to_v)(context)};
 }
 
-at::Tensor Attention::operator()(const at::Tensor& hidden_states) const {
+at::Tensor Attention::operator()(const at::Tensor& hidden_states,
+                                 const at::Tensor& residual) const {
+  if (to_qkv) {
+    const auto all = (*to_qkv)(hidden_states).chunk(3, -1);
+    return to_out.plus(attend(all[0], all[1], all[2], heads), residual);
+  }
   const auto [key, value] = keys_values(hidden_states);
-  return to_out(attend(to_q(hidden_states), key, value, heads));
+  return to_out.plus(attend((*to_q)(hidden_states), key, value, heads), residual);
 }
 
-at::Tensor Attention::operator()(const at::Tensor& hidden_states, TextContext& text) const {
+at::Tensor Attention::operator()(const at::Tensor& hidden_states, TextContext& text,
+                                 const at::Tensor& residual) const {
   const auto& [key, value] = text.keys_values(*this);
-  return to_out(attend(to_q(hidden_states), key, value, heads));
+  return to_out.plus(attend((*to_q)(hidden_states), key, value, heads), residual);
 }
 
 TextContext::TextContext(at::Tensor states) : states_(std::move(states)) {}
@@ -58,11 +81,31 @@ const KeyValue& TextContext::keys_values(const Attention& layer) {
 }
 
 FeedForward::FeedForward(const Weights& weights, std::int64_t dim)
-    : proj(weights.scope("net.0.proj"), dim, 8 * dim), out(weights.scope("net.2"), 4 * dim, dim) {}
+    : out(weights.scope("net.2"), 4 * dim, dim) {
+  const auto proj_weights = weights.scope("net.0.proj");
+  if (!can_pack(weights.compute()) || !is_on("geglu")) {
+    proj.emplace(proj_weights, dim, 8 * dim);
+    return;
+  }
+  const auto both = proj_weights.tensor("bias", {8 * dim});
+  const auto half = [&](const char* key, std::int64_t first) {
+    return Linear::of_rows(
+        proj_weights, key, {"weight"},
+        [&] { return proj_weights.tensor("weight", {8 * dim, dim}).narrow(0, first, 4 * dim); },
+        both.narrow(0, first, 4 * dim));
+  };
+  value = half("value", 0);
+  gate = half("gate", 4 * dim);
+}
 
-at::Tensor FeedForward::operator()(const at::Tensor& hidden_states) const {
-  const auto halves = proj(hidden_states).chunk(2, -1);
-  return out(halves[0] * at::gelu(halves[1]));
+at::Tensor FeedForward::operator()(const at::Tensor& hidden_states,
+                                   const at::Tensor& residual) const {
+  if (proj) {
+    const auto halves = (*proj)(hidden_states).chunk(2, -1);
+    return out.plus(halves[0] * at::gelu(halves[1]), residual);
+  }
+  const auto gates = packed_linear_gelu(hidden_states, gate->weight, gate->bias);
+  return out.plus(packed_linear_mul(hidden_states, value->weight, value->bias, gates), residual);
 }
 
 BasicTransformerBlock::BasicTransformerBlock(const Weights& weights, std::int64_t dim,
@@ -79,9 +122,10 @@ BasicTransformerBlock::BasicTransformerBlock(const Weights& weights, std::int64_
 
 at::Tensor BasicTransformerBlock::operator()(at::Tensor hidden_states, TextContext& text) const {
   const auto normed = norm1(hidden_states);
-  hidden_states = hidden_states + (only_cross_attention ? attn1(normed, text) : attn1(normed));
-  hidden_states = hidden_states + attn2(norm2(hidden_states), text);
-  return hidden_states + ff(norm3(hidden_states));
+  hidden_states =
+      only_cross_attention ? attn1(normed, text, hidden_states) : attn1(normed, hidden_states);
+  hidden_states = attn2(norm2(hidden_states), text, hidden_states);
+  return ff(norm3(hidden_states), hidden_states);
 }
 
 Transformer2DModel::Transformer2DModel(const Weights& weights, const Shape& shape)
@@ -104,8 +148,11 @@ at::Tensor Transformer2DModel::operator()(const at::Tensor& hidden_states,
       norm(hidden_states).permute({0, 2, 3, 1}).reshape({batch, height * width, channels});
   tokens = proj_in(tokens);
   for (const auto& block : transformer_blocks) tokens = block(std::move(tokens), text);
-  tokens = proj_out(tokens);
-  return tokens.view({batch, height, width, channels}).permute({0, 3, 1, 2}) + hidden_states;
+  const auto residual =
+      hidden_states.permute({0, 2, 3, 1}).reshape({batch, height * width, channels});
+  return proj_out.plus(tokens, residual)
+      .view({batch, height, width, channels})
+      .permute({0, 3, 1, 2});
 }
 
 }  // namespace dream::engine

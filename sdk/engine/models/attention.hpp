@@ -23,13 +23,16 @@ class TextContext;
 struct Attention {
   Attention(const Weights& weights, std::int64_t query_dim, std::int64_t heads,
             std::optional<std::int64_t> context_dim);
-  // [batch, tokens, query_dim] to the same shape.
-  at::Tensor operator()(const at::Tensor& hidden_states) const;
-  at::Tensor operator()(const at::Tensor& hidden_states, TextContext& text) const;
+  // [batch, tokens, query_dim] to the same shape, added to `residual`.
+  at::Tensor operator()(const at::Tensor& hidden_states, const at::Tensor& residual) const;
+  at::Tensor operator()(const at::Tensor& hidden_states, TextContext& text,
+                        const at::Tensor& residual) const;
   KeyValue keys_values(const at::Tensor& context) const;
 
   std::int64_t heads;
-  Linear to_q, to_k, to_v, to_out;
+  std::optional<Linear> to_q, to_k, to_v;
+  std::optional<Linear> to_qkv;  // all three in one product, in their place
+  Linear to_out;
 };
 
 // The text as one request sees it. What a cross-attention makes of the text does not depend on the
@@ -49,9 +52,12 @@ class TextContext {
 // GEGLU feed-forward (arXiv 2002.05202): net.0.proj widens to value and gate, net.2 narrows.
 struct FeedForward {
   FeedForward(const Weights& weights, std::int64_t dim);
-  at::Tensor operator()(const at::Tensor& hidden_states) const;
+  // Added to `residual`.
+  at::Tensor operator()(const at::Tensor& hidden_states, const at::Tensor& residual) const;
 
-  Linear proj, out;
+  std::optional<Linear> proj;         // both halves
+  std::optional<Linear> value, gate;  // or each by itself: the gate's gelu comes with the product
+  Linear out;
 };
 
 struct BasicTransformerBlock {

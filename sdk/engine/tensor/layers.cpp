@@ -15,10 +15,20 @@
 #include <stdexcept>
 #include <utility>
 
+#include "sdk/engine/kernels/packed.hpp"
+#include "sdk/engine/kernels/switches.hpp"
+
 namespace dream::engine {
 
-Linear::Linear(const Weights& weights, std::int64_t in, std::int64_t out, bool has_bias)
-    : weight(weights.tensor("weight", {out, in})) {
+bool can_pack(const Compute& compute) {
+  return compute.pack && compute.device.is_cpu() && compute.dtype == at::kFloat &&
+         has_packed_operators() && is_on("packing");
+}
+
+Linear::Linear(const Weights& weights, std::int64_t in, std::int64_t out, bool has_bias) {
+  const auto plain = [&] { return weights.tensor("weight", {out, in}); };
+  const auto packed = [&] { return pack_linear(plain()); };
+  weight = can_pack(weights.compute()) ? weights.derived("packed", {"weight"}, packed) : plain();
   if (has_bias) bias = weights.tensor("bias", {out});
 }
 
@@ -27,26 +37,43 @@ Linear::Linear(at::Tensor matrix, at::Tensor offset)
 
 Linear Linear::pointwise(const Weights& weights, std::int64_t in, std::int64_t out) {
   const auto matrix = [&] { return weights.tensor("weight", {out, in, 1, 1}).view({out, in}); };
-  return {weights.derived("matrix", {"weight"}, matrix), weights.tensor("bias", {out})};
+  const auto packed = [&] { return pack_linear(matrix()); };
+  return {can_pack(weights.compute()) ? weights.derived("packed matrix", {"weight"}, packed)
+                                      : weights.derived("matrix", {"weight"}, matrix),
+          weights.tensor("bias", {out})};
+}
+
+Linear Linear::of_rows(const Weights& weights, std::string_view key,
+                       std::initializer_list<std::string_view> names,
+                       const std::function<at::Tensor()>& matrix, at::Tensor offset) {
+  const auto make = [&] { return can_pack(weights.compute()) ? pack_linear(matrix()) : matrix(); };
+  return {weights.derived(key, names, make), std::move(offset)};
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
-  return at::linear(x, weight, bias);
+  return weight.is_mkldnn() ? packed_linear(x, weight, bias) : at::linear(x, weight, bias);
+}
+
+at::Tensor Linear::plus(const at::Tensor& x, const at::Tensor& residual) const {
+  if (!weight.is_mkldnn() || !is_on("residual")) return (*this)(x) + residual;
+  return packed_linear_add(x, weight, bias, residual);
 }
 
 Conv2d::Conv2d(const Weights& weights, const Shape& shape)
-    : weight(weights.derived(
-          "channels_last", {"weight"},
-          [&] {
-            return weights.tensor("weight", {shape.out, shape.in, shape.kernel, shape.kernel})
-                .contiguous(at::MemoryFormat::ChannelsLast);
-          })),
-      bias(weights.tensor("bias", {shape.out})),
-      stride(shape.stride),
-      padding(shape.padding) {}
+    : bias(weights.tensor("bias", {shape.out})), stride(shape.stride), padding(shape.padding) {
+  const auto plain = [&] {
+    return weights.tensor("weight", {shape.out, shape.in, shape.kernel, shape.kernel})
+        .contiguous(at::MemoryFormat::ChannelsLast);
+  };
+  const auto packed = [&] { return pack_convolution(plain(), stride, padding); };
+  weight = shape.kernel > 1 && can_pack(weights.compute())
+               ? weights.derived("packed", {"weight"}, packed)
+               : weights.derived("channels_last", {"weight"}, plain);
+}
 
 at::Tensor Conv2d::operator()(const at::Tensor& x) const {
-  return at::conv2d(x, weight, bias, stride, padding);
+  return weight.is_mkldnn() ? packed_convolution(x, weight, bias, stride, padding)
+                            : at::conv2d(x, weight, bias, stride, padding);
 }
 
 GroupNorm::GroupNorm(const Weights& weights, std::int64_t channels, std::int64_t group_count,

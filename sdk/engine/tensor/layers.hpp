@@ -1,22 +1,34 @@
-// The few layers every model is made of: weights and one plain ATen forward each, which inference
-// and training share. Convolution weights lie channels_last, and so then do all feature maps.
+// The few layers every model is made of: weights and one plain ATen forward each, which training
+// uses; inference in fp32 on the CPU takes the packed forms. Convolution weights lie channels_last, and so then do all feature maps.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
+#include <initializer_list>
 #include <string>
+#include <string_view>
 
 #include "sdk/engine/tensor/weights.hpp"
 
 namespace dream::engine {
+
+// Whether layers lay their weights out for kernels/packed.hpp, which leaves no plain weight behind.
+bool can_pack(const Compute& compute);
 
 // y = x W^T + b over the last dimension; W is [out, in].
 struct Linear {
   Linear(const Weights& weights, std::int64_t in, std::int64_t out, bool has_bias = true);
   // From a 1x1 convolution, which is a linear layer over channels.
   static Linear pointwise(const Weights& weights, std::int64_t in, std::int64_t out);
+  // From rows of other layers' weights, made by `matrix` as Weights::derived() says.
+  static Linear of_rows(const Weights& weights, std::string_view key,
+                        std::initializer_list<std::string_view> names,
+                        const std::function<at::Tensor()>& matrix, at::Tensor offset = {});
   at::Tensor operator()(const at::Tensor& x) const;
+  // y + residual, which has y's shape.
+  at::Tensor plus(const at::Tensor& x, const at::Tensor& residual) const;
 
   at::Tensor weight, bias;  // bias undefined when there is none
 

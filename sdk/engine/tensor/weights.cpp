@@ -142,7 +142,8 @@ at::Tensor Weights::tensor(std::string_view name, at::IntArrayRef shape) const {
                                          source_->component, full_name, fmt::join(view.shape, ", "),
                                          fmt::join(shape, ", ")));
   }
-  const auto& [dtype, device] = source_->compute;
+  const auto dtype = source_->compute.dtype;
+  const auto device = source_->compute.device;
   if (const auto* patch = patch_of(full_name)) {
     const auto patched = (*patch)(read_tensor(view).to(device, at::kFloat)).to(dtype).contiguous();
     variant_->patched_bytes += static_cast<std::int64_t>(patched.nbytes());

@@ -30,6 +30,7 @@ namespace dream::engine {
 struct Compute {
   at::ScalarType dtype = at::kFloat;
   at::Device device = at::kCPU;
+  bool pack = true;  // layers may lay their weights out for speed; never under autograd
 };
 
 // A copy of a file's tensor, in its own type, on the CPU. Throws std::runtime_error where the bytes
