@@ -128,8 +128,8 @@ def venv(name, package):
     python = DEPS / name / "bin/python"
     if not python.exists():
         subprocess.run([ORACLES, "-m", "venv", DEPS / name], check=True)
-    if subprocess.run([python, "-c", f"import {package.replace('-', '_').removesuffix('_python')}"],
-                      capture_output=True).returncode:
+    module = package.replace("-", "_").removesuffix("_python")
+    if subprocess.run([python, "-c", f"import {module}"], capture_output=True).returncode:
         print(f"installing {package} …", file=sys.stderr)
         subprocess.run([python, "-m", "pip", "install", "-q", package], check=True,
                        env=os.environ | {"CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count())})

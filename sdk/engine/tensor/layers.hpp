@@ -1,5 +1,6 @@
 // The few layers every model is made of: weights and one plain ATen forward each, which training
-// uses; inference in fp32 on the CPU takes the packed forms. Convolution weights lie channels_last, and so then do all feature maps.
+// uses; inference in fp32 on the CPU takes the packed forms of kernels/. Convolution weights lie
+// channels_last, and so then do all feature maps.
 #pragma once
 
 #include <ATen/core/Tensor.h>
