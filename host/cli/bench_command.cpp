@@ -1,13 +1,18 @@
 // `dream bench`: how fast this build draws on this machine, as JSON. The work is done in a worker.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "host/base/ids.hpp"
 #include "host/base/paths.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/describe.hpp"
@@ -15,11 +20,16 @@
 #include "host/cli/session.hpp"
 #include "host/cli/weights_choice.hpp"
 #include "host/cli/worker_flags.hpp"
+#include "weights/models/architectures.hpp"
+#include "weights/store/init_model.hpp"
 
 namespace dream::host {
 namespace {
 
+namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
+
+constexpr char bundled_name[] = "emoji-sd";
 
 struct BenchFlags {
   std::string target;
@@ -73,11 +83,53 @@ nlohmann::ordered_json render(const BenchFlags& flags, const std::string& weight
   return told;
 }
 
+// Random weights of an architecture, gone when the command ends however it ends.
+class RandomWeights {
+ public:
+  explicit RandomWeights(const std::string& arch)
+      : path_(fs::temp_directory_path() / ("dream-bench-" + new_id())) {
+    weights::InitOptions options;
+    options.architecture = arch;
+    options.tokenizer = install_prefix() / "share" / "dream" / "clip_vocabulary";
+    try {
+      weights::init_model(options, path_.string());
+    } catch (...) {
+      remove();
+      throw;
+    }
+  }
+  RandomWeights(const RandomWeights&) = delete;
+  RandomWeights& operator=(const RandomWeights&) = delete;
+  ~RandomWeights() { remove(); }
+  std::string path() const { return path_.string(); }
+
+ private:
+  void remove() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+
+  fs::path path_;
+};
+
+// What --arch may be: the bundled model, and those that can be made from nothing.
+std::vector<std::string> architectures() {
+  std::vector<std::string> names{bundled_name};
+  for (const auto& name : weights::architecture_names()) {
+    if (!weights::find_architecture(name).pipeline.empty()) names.push_back(name);
+  }
+  return names;
+}
+
 int run_bench(const BenchFlags& flags) {
   check(flags);
-  const auto started = Clock::now();
   WorkerFlags worker = flags.worker;
-  if (!flags.arch.empty()) worker.weights = bundled_weights().string();
+  std::optional<RandomWeights> random;
+  if (flags.arch == bundled_name)
+    worker.weights = bundled_weights().string();
+  else if (!flags.arch.empty())
+    worker.weights = random.emplace(flags.arch).path();
+  const auto started = Clock::now();
   WorkerOptions options = worker.options();
   if (options.weights == "none") throw UsageError("--weights is none: there is nothing to time");
   options.setup = false;  // no template is involved
@@ -103,7 +155,7 @@ void add_bench_command(CLI::App& app, Command& chosen) {
   CLI::App* bench = app.add_subcommand("bench", "Time the engine on this machine, as JSON");
   bench->footer(
       "Example:\n"
-      "  dream bench unet --arch emoji-sd --steps 20\n"
+      "  dream bench unet --arch sd15 --size 512 --steps 20\n"
       "  dream bench generate --weights MODEL --size 512 --steps 20 --threads 8");
   bench
       ->add_option("target", flags->target,
@@ -111,8 +163,11 @@ void add_bench_command(CLI::App& app, Command& chosen) {
       ->required()
       ->check(CLI::IsMember({"unet", "generate"}))
       ->type_name("TARGET");
-  bench->add_option("--arch", flags->arch, "What to draw with: emoji-sd is bundled")
-      ->check(CLI::IsMember({"emoji-sd"}))
+  bench
+      ->add_option("--arch", flags->arch,
+                   fmt::format("Draw with the bundled emoji-sd, or with random weights: {}",
+                               fmt::join(architectures(), ", ")))
+      ->check(CLI::IsMember(architectures()))
       ->type_name("ARCH");
   bench->add_option("--size", flags->size, "Pixels per side (0: the model's own size)")
       ->check(CLI::Range(0, 1024))

@@ -112,7 +112,8 @@ def run_sd_cpp(options):
 
 def run_peer(options):
     began = time.time()
-    run = {"diffusers": lambda: run_torch(options, False), "openvino": lambda: run_openvino(options),
+    run = {"diffusers": lambda: run_torch(options, False),
+           "openvino": lambda: run_openvino(options),
            "compile": lambda: run_torch(options, True), "sd.cpp": lambda: run_sd_cpp(options)}
     told = run[options.peer]()
     status = Path("/proc/self/status").read_text()

@@ -29,6 +29,14 @@ def test_whole_pictures_are_timed_up_to_their_pixels(dream):
     assert told["stages_s"]["decode"] > 0
 
 
+def test_random_weights_of_an_architecture_leave_nothing_behind(dream, tmp_path):
+    done = dream("bench", "unet", "--arch", "sd15-tiny", "--size", 64, "--steps", 2,
+                 env={"TMPDIR": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["arch"] == "sd15-tiny"
+    assert not list(tmp_path.glob("dream-bench-*"))
+
+
 @pytest.mark.parametrize("flags, named", [
     (["--controlnet"], "--controlnet"), (["--size", 60], "--size is 60"),
     (["--weights", "none"], "--weights"), (["--steps", 0], "--steps")])
