@@ -13,7 +13,7 @@ from worker_client import TEMPLATES, Worker, of_type
 FULL = bool(os.environ.get("DREAM_FULL"))
 REQUESTS = 500 if FULL else 45
 WINDOW = 100 if FULL else 10
-GROWTH = 0.02 if FULL else 0.05
+GROWTH = 0.02 if FULL else 0.1  # a few requests show only a large leak
 SCHEDULERS = ("DDIM", "DPMSolverMultistep", "HeunDiscrete", "K_EULER_ANCESTRAL", "K_EULER", "KLMS",
               "PNDM", "UniPCMultistep", "LCM")
 
