@@ -1,0 +1,127 @@
+// Golden values: compel 2.5.1's PromptParser with pyparsing 3.3.3, and the examples in the docstring
+// of AUTOMATIC1111's parse_prompt_attention.
+#include "sdk/engine/text/prompt_syntax.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace dream::engine {
+namespace {
+
+using Texts = std::vector<WeightedText>;
+
+std::string show(const Texts& texts) {
+  std::string out;
+  for (const auto& text : texts) out += fmt::format("[{}@{:.6g}]", text.text, text.weight);
+  return out;
+}
+
+std::string compel(const std::string& prompt) {
+  std::string out;
+  for (const auto& part : parse_compel(prompt).parts) {
+    if (!out.empty()) out += " & ";
+    for (std::size_t i = 0; i < part.prompts.size(); ++i) {
+      if (part.prompts.size() > 1) out += fmt::format("{:g}*", part.weights[i]);
+      out += show(part.prompts[i]);
+    }
+    if (part.weight != 1.0) out += fmt::format("x{:g}", part.weight);
+  }
+  return out;
+}
+
+std::string a1111(const std::string& prompt) {
+  std::string out;
+  for (const auto& stretch : parse_a1111(prompt)) {
+    if (!out.empty()) out += " BREAK ";
+    out += show(stretch);
+  }
+  return out;
+}
+
+struct Case {
+  const char *prompt, *parsed;
+};
+
+TEST(PromptSyntax, Compel) {
+  for (const auto& [prompt, parsed] : std::vector<Case>{
+           {"", ""},
+           {"a cat,a dog", "[a cat, a dog@1]"},
+           {"a fox+", "[a@1][fox@1.1]"},
+           {"a fox-- runs", "[a@1][fox@0.81][runs@1]"},
+           {"(a red fox)1.3 runs", "[a red fox@1.3][runs@1]"},
+           {"((a)1.5 b)2", "[a@3][b@2]"},
+           {"v1.5 style", "[v1.5 style@1]"},
+           {"well-known", "[well-known@1]"},
+           {"fox.attend(1.5)", "[fox@1.5]"},
+           {"\"a fox\"++ x", "[a fox@1.21][x@1]"},
+           {"\\(a\\)", "[(a)@1]"},
+           {"(\"a\", \"b\").blend(1, 0.5)", "1*[a@1]0.5*[b@1]"},
+           {"(\"a\", \"b+\").and(1, 0.5)", "[a@1] & [b@1.1]x0.5"},
+           {"fox withLora(fur, 0.5)", "[fox@1]"},
+       }) {
+    EXPECT_EQ(compel(prompt), parsed) << prompt;
+  }
+}
+
+TEST(PromptSyntax, CompelRefuses) {
+  for (const char* prompt :
+       {"a cat.swap(dog)", "(\"a\", \"b\").blend(1)", "(\"a\", \"b\").blend(1, -1)",
+        "(\"a\", \"b\").and(1, x)", "(\"a\", \"b\").and() c", "(a)100000"}) {
+    EXPECT_THROW(parse_compel(prompt), InvalidInput) << prompt;
+  }
+  EXPECT_THROW(parse_compel(std::string(100, '(') + "a" + std::string(100, ')')), InvalidInput);
+  EXPECT_NO_THROW(parse_compel(std::string(60, '(') + "a" + std::string(60, ')')));
+}
+
+TEST(PromptSyntax, A1111) {
+  for (const auto& [prompt, parsed] : std::vector<Case>{
+           {"normal text", "[normal text@1]"},
+           {"an (important) word", "[an @1][important@1.1][ word@1]"},
+           {"(unbalanced", "[unbalanced@1.1]"},
+           {"\\(literal\\]", "[(literal]@1]"},
+           {"(unnecessary)(parens)", "[unnecessaryparens@1.1]"},
+           {"[x] (y:1.2)", "[x@0.909091][ @1][y@1.2]"},
+           {"a BREAK b", "[a@1] BREAK [b@1]"},
+           {"BREAKFAST", "[BREAKFAST@1]"},
+           {"a <lora:fur:0.8>b", "[a b@1]"},
+           {"a (((house:1.3)) [on] a (hill:0.5), sun, (((sky))).",
+            "[a @1][house@1.573][ @1.1][on@1][ a @1.1][hill@0.55][, sun, @1.1][sky@1.4641][.@1.1]"},
+       }) {
+    EXPECT_EQ(a1111(prompt), parsed) << prompt;
+  }
+  EXPECT_THROW(parse_a1111("(x:100000)"), InvalidInput);
+  EXPECT_THROW(parse_a1111(std::string(100, '[')), InvalidInput);
+}
+
+TEST(PromptSyntax, Loras) {
+  const auto found = take_loras("a <lora:fur:0.8> fox<lora:x>", PromptSyntax::a1111);
+  EXPECT_EQ(found.prompt, "a  fox");
+  ASSERT_EQ(found.loras.size(), 2U);
+  EXPECT_EQ(found.loras[0].name, "fur");
+  EXPECT_EQ(found.loras[0].scale, 0.8);
+  EXPECT_EQ(found.loras[1].scale, 1.0);
+  const auto compel = take_loras("fox withLora(fur, 0.5) useLora(b)", PromptSyntax::compel);
+  ASSERT_EQ(compel.loras.size(), 2U);
+  EXPECT_EQ(compel.loras[0].name, "fur");
+  EXPECT_EQ(compel.loras[0].scale, 0.5);
+  EXPECT_EQ(take_loras("<lora:a:1>", PromptSyntax::plain).prompt, "<lora:a:1>");
+  EXPECT_THROW(take_loras("<lora:a:x>", PromptSyntax::a1111), InvalidInput);
+  EXPECT_THROW(take_loras("<lora::1>", PromptSyntax::a1111), InvalidInput);
+}
+
+// Many times the longest prompt anyone types must not take longer than a moment.
+TEST(PromptSyntax, LongPrompts) {
+  std::string all;
+  for (int i = 0; i < 20000; ++i) all += "((a \"b\" c, <lora:";
+  EXPECT_THROW(parse_compel(all), InvalidInput);
+  std::string words;
+  for (int i = 0; i < 20000; ++i) words += "(a b)1.1 \"c d\"- e, ";
+  EXPECT_GT(parse_compel(words).parts[0].prompts[0].size(), 40000U);
+  EXPECT_GT(parse_a1111(words).at(0).size(), 20000U);
+}
+
+}  // namespace
+}  // namespace dream::engine
