@@ -65,6 +65,10 @@ GenerateRequest to_request(const json& operation) {
   GenerateRequest request;
   request.prompt = operation.value("prompt", "");
   request.negative_prompt = operation.value("negative_prompt", "");
+  const auto syntax = operation.value("prompt_syntax", "compel");
+  request.prompt_syntax = syntax == "plain"   ? PromptSyntax::plain
+                          : syntax == "a1111" ? PromptSyntax::a1111
+                                              : PromptSyntax::compel;
   request.width = operation.value("width", 0);
   request.height = operation.value("height", 0);
   request.num_outputs = operation.value("num_outputs", 1);

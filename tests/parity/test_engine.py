@@ -219,12 +219,12 @@ def test_cancel_ends_at_the_next_step(models):
     assert reply.images("generate") == []
 
 
-def test_long_prompts_are_cut_and_said_so(models):
+def test_long_prompts_go_in_blocks_and_it_is_said(models):
     _, folder = models("sd1")
     request = {"op": "generate", "num_inference_steps": 1, "width": 64, "height": 64}
     reply = run_engine(folder, [request | {"prompt": LONG_PROMPT}, request | {"prompt": PROMPT}])
     lines = reply.operation(0)["log"]
-    assert len(lines) == 1 and "prompt" in lines[0] and "77" in lines[0]
+    assert len(lines) == 1 and "prompt" in lines[0] and "blocks of 77" in lines[0]
     assert reply.operation(1)["log"] == []
 
 

@@ -21,7 +21,8 @@ namespace dream::engine {
 at::Tensor encode_text(const Components& parts, const std::string& text, int clip_skip);
 
 // [1 or 2, tokens, width]: the prompt, under guidance preceded by the negative prompt. A prompt
-// longer than the encoder's positions is cut, and request.on_log told so.
+// longer than one window goes in blocks of it, the shorter of the two padded with empty blocks;
+// request.on_log is told so. Throws InvalidInput for a prompt that cannot be read.
 at::Tensor encode_prompts(const Components& parts, const GenerateRequest& request, bool guided);
 
 // Picture `index` of a request draws from its own generator, seeded seed + index, on the CPU: what

@@ -442,7 +442,9 @@ void flatten(const Nodes& nodes, double scale, Texts& texts, std::vector<PromptL
       case Node::Kind::text:
         texts.push_back({unescaped(node->text), checked_weight(scale, "a weight")});
         break;
-      case Node::Kind::attention: flatten(node->children, scale * node->weight, texts, loras); break;
+      case Node::Kind::attention:
+        flatten(node->children, scale * node->weight, texts, loras);
+        break;
       case Node::Kind::lora:
         loras.push_back({node->text, checked_weight(node->weight, "withLora(" + node->text + ")")});
         break;

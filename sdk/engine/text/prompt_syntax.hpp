@@ -22,7 +22,7 @@ struct PromptLoras {
 };
 
 // The LoRAs a prompt asks for, in its order: A1111's `<lora:name:0.8>`, which is taken out of the
-// text, and compel's `withLora(name, 0.8)`, which compel's own grammar leaves out of the text later.
+// text, and compel's `withLora(name, 0.8)`, which parse_compel() leaves out of the text later.
 // `plain` has none. Throws InvalidInput as the parsers below.
 PromptLoras take_loras(std::string_view prompt, PromptSyntax syntax);
 

@@ -1,6 +1,8 @@
 #include "sdk/engine/text/text_encoder.hpp"
 
 #include <ATen/ops/embedding.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
@@ -9,6 +11,28 @@
 #include <utility>
 
 namespace dream::engine {
+namespace {
+
+at::Tensor attend_masked(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                         std::int64_t heads, const at::Tensor& mask) {
+  const auto split = [heads](const at::Tensor& x) {
+    return x.view({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
+  };
+  return at::scaled_dot_product_attention(split(query), split(key), split(value), mask)
+      .transpose(1, 2)
+      .reshape(query.sizes());
+}
+
+// [tokens, tokens], true where the row's token sees the column's.
+at::Tensor causal_mask(const std::vector<bool>& seen, const at::Device& device) {
+  const auto tokens = std::ssize(seen);
+  auto mask = at::ones({tokens, tokens}, at::kBool).tril_();
+  for (std::int64_t i = 0; i < tokens; ++i)
+    if (!seen[static_cast<std::size_t>(i)]) mask.select(1, i).fill_(false);
+  return mask.to(device);
+}
+
+}  // namespace
 
 TextEncoderConfig read_text_encoder_config(Config config, const Warn& warn) {
   TextEncoderConfig text;
@@ -65,10 +89,12 @@ CLIPEncoderLayer::CLIPEncoderLayer(const Weights& weights, const TextEncoderConf
       fc1(weights.scope("mlp.fc1"), config.hidden_size, config.intermediate_size),
       fc2(weights.scope("mlp.fc2"), config.intermediate_size, config.hidden_size) {}
 
-at::Tensor CLIPEncoderLayer::operator()(at::Tensor hidden_states) const {
+at::Tensor CLIPEncoderLayer::operator()(at::Tensor hidden_states, const at::Tensor& mask) const {
   const auto normed = layer_norm1(hidden_states);
-  const auto attended =
-      attend(q_proj(normed), k_proj(normed), v_proj(normed), heads, /*causal=*/true);
+  const auto attended = mask.defined() ? attend_masked(q_proj(normed), k_proj(normed),
+                                                       v_proj(normed), heads, mask)
+                                       : attend(q_proj(normed), k_proj(normed), v_proj(normed),
+                                                heads, /*causal=*/true);
   hidden_states = hidden_states + out_proj(attended);
   return hidden_states + fc2(apply(hidden_act, fc1(layer_norm2(hidden_states))));
 }
@@ -86,7 +112,8 @@ CLIPTextModel::CLIPTextModel(const TextEncoderConfig& config, const Weights& wei
   }
 }
 
-at::Tensor CLIPTextModel::forward(const std::vector<std::int64_t>& ids, int clip_skip) const {
+at::Tensor CLIPTextModel::forward(const std::vector<std::int64_t>& ids, int clip_skip,
+                                  const std::vector<bool>& seen) const {
   if (std::ssize(ids) > config_.max_position_embeddings) {
     throw std::runtime_error(fmt::format("{} tokens, the text encoder has {} positions", ids.size(),
                                          config_.max_position_embeddings));
@@ -101,8 +128,9 @@ at::Tensor CLIPTextModel::forward(const std::vector<std::int64_t>& ids, int clip
   const auto tokens = at::tensor(ids, at::kLong).to(token_embedding_.device());
   auto hidden = at::embedding(token_embedding_, tokens).unsqueeze(0) +
                 position_embedding_.narrow(0, 0, std::ssize(ids));
+  const auto mask = seen.empty() ? at::Tensor() : causal_mask(seen, tokens.device());
   const auto used = layers_.size() - static_cast<std::size_t>(clip_skip);
-  for (std::size_t i = 0; i < used; ++i) hidden = layers_.at(i)(std::move(hidden));
+  for (std::size_t i = 0; i < used; ++i) hidden = layers_.at(i)(std::move(hidden), mask);
   return final_layer_norm_(hidden);
 }
 

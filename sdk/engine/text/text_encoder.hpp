@@ -24,7 +24,8 @@ TextEncoderConfig read_text_encoder_config(Config config, const Warn& warn);
 
 struct CLIPEncoderLayer {
   CLIPEncoderLayer(const Weights& weights, const TextEncoderConfig& config);
-  at::Tensor operator()(at::Tensor hidden_states) const;
+  // `mask` [tokens, tokens] is true where a token sees another; undefined: itself and those before.
+  at::Tensor operator()(at::Tensor hidden_states, const at::Tensor& mask) const;
 
   std::int64_t heads;
   Activation hidden_act;
@@ -41,8 +42,10 @@ class CLIPTextModel {
 
   // Token ids to [1, tokens, hidden_size]: the states after all layers but the last `clip_skip`
   // (0 .. layers - 1), then the final norm. Throws std::runtime_error for an id outside the
-  // vocabulary or more ids than positions.
-  at::Tensor forward(const std::vector<std::int64_t>& ids, int clip_skip) const;
+  // vocabulary or more ids than positions. `seen`, where not empty, is as long as `ids`: tokens that
+  // are not seen keep their place, but no token attends to them.
+  at::Tensor forward(const std::vector<std::int64_t>& ids, int clip_skip,
+                     const std::vector<bool>& seen = {}) const;
 
   const TextEncoderConfig& config() const { return config_; }
 

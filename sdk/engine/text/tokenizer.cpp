@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <unordered_set>
 
 #include "sdk/engine/text/tokenizer_bpe.hpp"
 #include "sdk/engine/text/tokenizer_files.hpp"
@@ -112,6 +113,8 @@ struct ClipTokenizer::State {
         eos(files.eos),
         pad(files.pad),
         max_length(files.max_length) {
+    for (const auto& [token, id] : files.vocab)
+      if (token.ends_with("</w>")) word_ends.insert(id);
     for (const AddedToken& token : files.added_tokens) {
       const std::u32string content = decode_utf8(token.content);
       if (token.normalized) {
@@ -154,6 +157,7 @@ struct ClipTokenizer::State {
     }
   }
 
+  std::unordered_set<std::int64_t> word_ends;
   TokenCutter raw;
   TokenCutter normalized;
   BytePairEncoder encoder;
@@ -194,6 +198,9 @@ Ids ClipTokenizer::encode(std::string_view text) const {
   return ids;
 }
 
+bool ClipTokenizer::ends_word(std::int64_t id) const {
+  return state_->word_ends.contains(id);
+}
 int ClipTokenizer::max_length() const {
   return state_->max_length;
 }

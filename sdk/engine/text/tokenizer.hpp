@@ -24,6 +24,9 @@ class ClipTokenizer {
   // What the text encoder takes: begin, as many ids as fit, end, padding; max_length() in all.
   std::vector<std::int64_t> encode(std::string_view text) const;
 
+  // Does this token end a word? The others are continued by the next token.
+  bool ends_word(std::int64_t id) const;
+
   int max_length() const;  // 77 for every published model
   std::int64_t bos() const;
   std::int64_t eos() const;

@@ -1,5 +1,5 @@
-// Golden values: compel 2.5.1's PromptParser with pyparsing 3.3.3, and the examples in the docstring
-// of AUTOMATIC1111's parse_prompt_attention.
+// Golden values: compel 2.5.1's PromptParser with pyparsing 3.3.3, and the examples of
+// AUTOMATIC1111's parse_prompt_attention.
 #include "sdk/engine/text/prompt_syntax.hpp"
 
 #include <fmt/format.h>
