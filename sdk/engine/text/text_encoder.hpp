@@ -24,7 +24,7 @@ TextEncoderConfig read_text_encoder_config(Config config, const Warn& warn);
 
 struct CLIPEncoderLayer {
   CLIPEncoderLayer(const Weights& weights, const TextEncoderConfig& config);
-  // `mask` [tokens, tokens] is true where a token sees another; undefined: itself and those before.
+  // `mask` [tokens, tokens]: true where a token sees another; undefined: itself and those before.
   at::Tensor operator()(at::Tensor hidden_states, const at::Tensor& mask) const;
 
   std::int64_t heads;
