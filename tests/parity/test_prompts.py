@@ -1,4 +1,4 @@
-"""Weighted and long prompts: ours against live compel 2.5.1, and against A1111's published rules."""
+"""Weighted and long prompts: ours against live compel 2.5.1 and A1111's published rules."""
 import functools
 import random
 

@@ -122,6 +122,10 @@ std::vector<InputSpec> diffusion_inputs(const DiffusionDefaults& defaults) {
              "How the image fills the output: fit shows all of it beside borders, fill cuts off "
              "what sticks out, stretch scales the sides apart.",
              {"fit", "fill", "stretch"}, "fill"),
+      choice("prompt_syntax",
+             "How the prompts weight words: compel as in word++ and (some words)1.3, a1111 as in "
+             "(some words:1.3), plain not at all.",
+             {"compel", "a1111", "plain"}, "compel"),
       ranged("clip_skip", DREAM_INTEGER, "Layers left out at the end of the text encoder.", 0, 11,
              0),
       flag("karras", "Space the noise levels after Karras; only for schedulers that can.", false),

@@ -36,6 +36,13 @@ std::function<void(const engine::Step&, engine::HostTensor&)> latents_hook(
   };
 }
 
+engine::PromptSyntax prompt_syntax(const std::string& name) {
+  if (name == "compel") return engine::PromptSyntax::compel;
+  if (name == "a1111") return engine::PromptSyntax::a1111;
+  if (name == "plain") return engine::PromptSyntax::plain;
+  throw invalid("prompt_syntax: '" + name + "' is none of compel, a1111, plain");
+}
+
 // 16 bits, as the original templates draw: short enough to be typed again.
 std::int64_t draw_seed() {
   std::random_device device;
@@ -66,6 +73,7 @@ DiffusionJob diffusion_job(const RunState& run, const dream_overrides* overrides
   engine::GenerateRequest& request = job.request;
   request.prompt = run.input_or<std::string>("prompt", "");
   request.negative_prompt = run.input_or<std::string>("negative_prompt", "");
+  request.prompt_syntax = prompt_syntax(run.input_or<std::string>("prompt_syntax", "compel"));
   const dream_overrides given = known_part(overrides);
   if (given.prompt != nullptr) request.prompt = view(*given.prompt, "prompt override");
   if (given.negative_prompt != nullptr)

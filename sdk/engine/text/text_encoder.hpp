@@ -42,8 +42,8 @@ class CLIPTextModel {
 
   // Token ids to [1, tokens, hidden_size]: the states after all layers but the last `clip_skip`
   // (0 .. layers - 1), then the final norm. Throws std::runtime_error for an id outside the
-  // vocabulary or more ids than positions. `seen`, where not empty, is as long as `ids`: tokens that
-  // are not seen keep their place, but no token attends to them.
+  // vocabulary or more ids than positions. `seen`, where not empty, is as long as `ids`: the tokens
+  // that are not seen keep their place, but no token attends to them.
   at::Tensor forward(const std::vector<std::int64_t>& ids, int clip_skip,
                      const std::vector<bool>& seen = {}) const;
 
