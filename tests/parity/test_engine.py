@@ -237,6 +237,7 @@ def test_long_prompts_go_in_blocks_and_it_is_said(models):
     ({"num_outputs": 11}, ["num_outputs", "11", "1 to 10"]),
     ({"clip_skip": 3}, ["clip_skip", "3", "0 to 2"]),
     ({"guidance_scale": -1.0}, ["guidance_scale", "-1"]),
+    ({"prompt": "fox withLora(fur, 0.5)"}, ["prompt", "fur@0.5", "lora"]),
     ({"scheduler": "Nope"}, ["scheduler", "Nope", "DDIM"]),
     ({"scheduler": "DDIM", "karras": True}, ["karras", "DDIM"]),
 ])

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "sdk/engine/schedulers/scheduler.hpp"
+#include "sdk/engine/text/prompt_syntax.hpp"
 
 namespace dream::engine {
 namespace {
@@ -43,6 +44,16 @@ void check_pixels(std::string_view input, int width, int height, std::size_t byt
 void check_share(std::string_view input, double value) {
   if (value >= 0 && value <= 1) return;
   throw InvalidInput(fmt::format("{} is {}: allowed are 0 to 1", input, value));
+}
+
+// compel's withLora() would need its LoRA before the prompt is read; the `lora` input has it then.
+void check_prompt_loras(std::string_view input, const std::string& text, PromptSyntax syntax) {
+  if (syntax != PromptSyntax::compel) return;
+  for (const auto& lora : take_loras(text, syntax).loras) {
+    throw InvalidInput(
+        fmt::format("{} names the LoRA '{}' with withLora(): give it as lora \"{}@{}\" instead",
+                    input, lora.name, lora.name, lora.scale));
+  }
 }
 
 // Fills in what starting from a picture changes. Steps and rounding as in diffusers' get_timesteps.
@@ -93,6 +104,8 @@ Plan make_plan(const GenerateRequest& request, const Components& parts) {
   check_range("num_outputs", request.num_outputs, 1, max_pictures);
   check_range("num_inference_steps", request.num_inference_steps, 1, max_steps);
   check_clip_skip(request.clip_skip, parts);
+  check_prompt_loras("prompt", request.prompt, request.prompt_syntax);
+  check_prompt_loras("negative_prompt", request.negative_prompt, request.prompt_syntax);
   if (!std::isfinite(request.guidance_scale) || request.guidance_scale < 0) {
     throw InvalidInput(
         fmt::format("guidance_scale is {}: allowed are 0 and above", request.guidance_scale));
