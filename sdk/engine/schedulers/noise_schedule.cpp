@@ -83,6 +83,13 @@ NoiseSchedule read_noise_schedule(const SchedulerConfig& config, bool rescale_be
   return schedule;
 }
 
+NoiseSchedule read_sigma_schedule(const SchedulerConfig& config, bool rescale_betas_zero_snr) {
+  NoiseSchedule schedule = read_noise_schedule(config, rescale_betas_zero_snr);
+  // Nearly 0 instead of 0 keeps the first sigma finite; 2^-24 is the least positive fp16 number.
+  if (rescale_betas_zero_snr) schedule.alphas_cumprod.back() = 0x1p-24F;
+  return schedule;
+}
+
 void check_steps(int num_inference_steps, int num_train_timesteps) {
   if (num_inference_steps < 1 || num_inference_steps > num_train_timesteps)
     throw InvalidInput(fmt::format("num_inference_steps: {} is not allowed; allowed: 1 to {}",

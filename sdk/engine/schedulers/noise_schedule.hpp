@@ -24,6 +24,8 @@ struct NoiseSchedule {
 // From num_train_timesteps, beta_start, beta_end, beta_schedule and trained_betas; with
 // `rescale_betas_zero_snr` the last timestep holds noise alone (arXiv 2305.08891, algorithm 1).
 NoiseSchedule read_noise_schedule(const SchedulerConfig& config, bool rescale_betas_zero_snr);
+// The same for schedulers that divide by what is left of the picture: of it, 2^-24 stays.
+NoiseSchedule read_sigma_schedule(const SchedulerConfig& config, bool rescale_betas_zero_snr);
 
 // Spacings of arXiv 2305.08891, table 2.
 inline const std::vector<std::string_view> timestep_spacings = {"linspace", "leading", "trailing"};

@@ -11,14 +11,6 @@
 namespace dream::engine {
 namespace {
 
-NoiseSchedule read_schedule(const SchedulerConfig& config, bool zero_snr) {
-  const bool rescale = zero_snr && config.flag("rescale_betas_zero_snr", false);
-  NoiseSchedule schedule = read_noise_schedule(config, rescale);
-  // Nearly 0 instead of 0 keeps the first sigma finite; 2^-24 is the least positive fp16 number.
-  if (rescale) schedule.alphas_cumprod.back() = 0x1p-24F;
-  return schedule;
-}
-
 // The table between its entries, as numpy.interp has it.
 double interpolated(const std::vector<float>& table, double at) {
   const auto last = static_cast<double>(table.size() - 1);
@@ -33,13 +25,11 @@ double interpolated(const std::vector<float>& table, double at) {
 SigmaScheduler::SigmaScheduler(const SchedulerConfig& config, Choice choice)
     : prediction_type_(
           config.choice("prediction_type", "epsilon", {"epsilon", "sample", "v_prediction"})),
-      schedule_(read_schedule(config, choice.zero_snr)),
+      schedule_(read_sigma_schedule(
+          config, choice.zero_snr && config.flag("rescale_betas_zero_snr", false))),
       timestep_spacing_(config.choice("timestep_spacing", "linspace", timestep_spacings)),
       steps_offset_(config.integer("steps_offset", 0, 0, schedule_.num_train_timesteps())),
-      spacing_(choice.spacing) {
-  // Of DPM-Solver's, which does not belong here.
-  if (spacing_.curve == SigmaCurve::lu_lambdas) spacing_.curve = SigmaCurve::timesteps;
-}
+      spacing_(choice.spacing) {}
 
 void SigmaScheduler::set_timesteps(int num_inference_steps) {
   const int train = schedule_.num_train_timesteps();
@@ -54,15 +44,13 @@ void SigmaScheduler::set_timesteps(int num_inference_steps) {
   const std::vector<float> table = ratio_table(schedule_);
   std::vector<double> sigmas;
   for (const double timestep : timesteps_) sigmas.push_back(interpolated(table, timestep));
-  if (spacing_.curve != SigmaCurve::timesteps) {
-    sigmas = curve_points(spacing_.curve, spacing_.sigma_min.value_or(sigmas.back()),
-                          spacing_.sigma_max.value_or(sigmas.front()), num_inference_steps);
-    timesteps_.clear();
-    for (const double each : sigmas) {
-      timesteps_.push_back(static_cast<float>(timestep_of_sigma(each, table)));
-    }
-  }
   sigmas_.assign(sigmas.begin(), sigmas.end());
+  if (spacing_.curve != SigmaCurve::timesteps) {
+    SpacedSigmas spaced = space_sigmas(spacing_, {sigmas.back(), sigmas.front()}, table,
+                                       TimestepRounding::none, num_inference_steps);
+    timesteps_ = std::move(spaced.timesteps);
+    sigmas_ = std::move(spaced.sigmas);
+  }
   sigmas_.push_back(final_sigma_zero_ ? 0.0F : table.front());
   begin_index_.reset();
   step_index_.reset();

@@ -12,28 +12,7 @@ std::optional<double> read_sigma(const SchedulerConfig& config, const char* key)
   return sigma < 0 ? std::nullopt : std::optional<double>(sigma);
 }
 
-}  // namespace
-
-SigmaSpacing read_sigma_spacing(const SchedulerConfig& config, bool karras) {
-  config.refuse("use_beta_sigmas");
-  SigmaSpacing spacing;
-  spacing.sigma_min = read_sigma(config, "sigma_min");
-  spacing.sigma_max = read_sigma(config, "sigma_max");
-  const bool exponential = config.flag("use_exponential_sigmas", false);
-  karras = config.flag("use_karras_sigmas", false) || karras;
-  if (karras && exponential)
-    throw std::runtime_error(
-        "scheduler config: use_karras_sigmas and use_exponential_sigmas exclude each other");
-  if (karras) {
-    spacing.curve = SigmaCurve::karras;
-  } else if (config.flag("use_lu_lambdas", false)) {
-    spacing = {SigmaCurve::lu_lambdas, std::nullopt, std::nullopt};
-  } else if (exponential) {
-    spacing.curve = SigmaCurve::exponential;
-  }
-  return spacing;
-}
-
+// `sigma_max` down to `sigma_min` along a curve other than `timesteps`.
 std::vector<double> curve_points(SigmaCurve curve, double sigma_min, double sigma_max, int count) {
   constexpr double rho = 7.0;  // the value of the Karras paper
   std::vector<double> points = linspace(1.0, count);
@@ -50,6 +29,7 @@ std::vector<double> curve_points(SigmaCurve curve, double sigma_min, double sigm
   return points;
 }
 
+// The timestep, with a fraction, at which `ratio_table` has this sigma; the table's ends beyond it.
 double timestep_of_sigma(double sigma, const std::vector<float>& ratio_table) {
   const double log_sigma = std::log(std::max(sigma, 1e-10));
   const auto log_of = [&](std::size_t i) {
@@ -65,19 +45,43 @@ double timestep_of_sigma(double sigma, const std::vector<float>& ratio_table) {
   return (1 - weight) * static_cast<double>(low) + weight * static_cast<double>(low + 1);
 }
 
-SpacedSigmas space_sigmas(const SigmaSpacing& spacing, const NoiseSchedule& schedule,
+double rounded(double timestep, TimestepRounding rounding) {
+  if (rounding == TimestepRounding::nearest) return std::nearbyint(timestep);
+  if (rounding == TimestepRounding::down) return std::floor(timestep);
+  return static_cast<float>(timestep);
+}
+
+}  // namespace
+
+SigmaSpacing read_sigma_spacing(const SchedulerConfig& config, bool karras, bool has_lu_lambdas) {
+  config.refuse("use_beta_sigmas");
+  SigmaSpacing spacing;
+  spacing.sigma_min = read_sigma(config, "sigma_min");
+  spacing.sigma_max = read_sigma(config, "sigma_max");
+  const bool exponential = config.flag("use_exponential_sigmas", false);
+  karras = config.flag("use_karras_sigmas", false) || karras;
+  if (karras && exponential)
+    throw std::runtime_error(
+        "scheduler config: use_karras_sigmas and use_exponential_sigmas exclude each other");
+  if (karras) {
+    spacing.curve = SigmaCurve::karras;
+  } else if (has_lu_lambdas && config.flag("use_lu_lambdas", false)) {
+    spacing = {SigmaCurve::lu_lambdas, std::nullopt, std::nullopt};
+  } else if (exponential) {
+    spacing.curve = SigmaCurve::exponential;
+  }
+  return spacing;
+}
+
+SpacedSigmas space_sigmas(const SigmaSpacing& spacing, SigmaEnds ends,
+                          const std::vector<float>& ratio_table, TimestepRounding rounding,
                           int num_inference_steps) {
-  const std::vector<float> table = ratio_table(schedule);
   SpacedSigmas result;
   for (const double sigma :
-       curve_points(spacing.curve, spacing.sigma_min.value_or(table.front()),
-                    spacing.sigma_max.value_or(table.back()), num_inference_steps)) {
-    const double timestep = timestep_of_sigma(sigma, table);
-    // diffusers rounds in the first case and truncates in the others.
-    const bool rounds =
-        spacing.curve != SigmaCurve::exponential && schedule.beta_schedule != "squaredcos_cap_v2";
-    result.timesteps.push_back(rounds ? std::nearbyint(timestep) : std::floor(timestep));
+       curve_points(spacing.curve, spacing.sigma_min.value_or(ends.lowest),
+                    spacing.sigma_max.value_or(ends.highest), num_inference_steps)) {
     result.sigmas.push_back(static_cast<float>(sigma));
+    result.timesteps.push_back(rounded(timestep_of_sigma(sigma, ratio_table), rounding));
   }
   return result;
 }

@@ -18,23 +18,28 @@ struct SigmaSpacing {
   std::optional<double> sigma_max;
 };
 
-// From use_karras_sigmas, use_lu_lambdas, use_exponential_sigmas, sigma_min and sigma_max; `karras`
-// comes from the request. Throws std::runtime_error for a combination diffusers refuses.
-SigmaSpacing read_sigma_spacing(const SchedulerConfig& config, bool karras);
+// From use_karras_sigmas, use_exponential_sigmas, sigma_min and sigma_max, with `has_lu_lambdas`
+// (DPM-Solver) also use_lu_lambdas; `karras` comes from the request. Throws std::runtime_error for
+// a combination diffusers refuses.
+SigmaSpacing read_sigma_spacing(const SchedulerConfig& config, bool karras,
+                                bool has_lu_lambdas = false);
+
+// What becomes of the timestep that belongs to a sigma; none: rounded to fp32, as models get it.
+enum class TimestepRounding { none, nearest, down };
+
+struct SigmaEnds {
+  double lowest, highest;
+};
 
 struct SpacedSigmas {
   std::vector<float> sigmas;      // falling, one per step
-  std::vector<double> timesteps;  // the nearest training timesteps, whole numbers
+  std::vector<double> timesteps;  // of the training timesteps, those that have these sigmas
 };
 
-// `sigma_max` down to `sigma_min` along a curve other than `timesteps`.
-std::vector<double> curve_points(SigmaCurve curve, double sigma_min, double sigma_max, int count);
-
-// The timestep, with a fraction, at which `ratio_table` has this sigma; the table's ends beyond it.
-double timestep_of_sigma(double sigma, const std::vector<float>& ratio_table);
-
-// For the curves other than `timesteps`.
-SpacedSigmas space_sigmas(const SigmaSpacing& spacing, const NoiseSchedule& schedule,
+// The levels of a run along a curve other than `timesteps`, between the ends that `spacing` states,
+// else `ends`. `ratio_table` is that of the function below.
+SpacedSigmas space_sigmas(const SigmaSpacing& spacing, SigmaEnds ends,
+                          const std::vector<float>& ratio_table, TimestepRounding rounding,
                           int num_inference_steps);
 
 // sigma / alpha of every training timestep, rising, fp32.
