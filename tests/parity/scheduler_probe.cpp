@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "sdk/engine/schedulers/beta_quantile.hpp"
 #include "sdk/engine/schedulers/scheduler.hpp"
 
 namespace {
@@ -61,6 +62,13 @@ json run(const json& request) {
   return reply;
 }
 
+json beta_quantiles(const json& request) {
+  std::vector<double> quantiles;
+  for (const double share : request.at("shares"))
+    quantiles.push_back(dream::engine::beta_quantile(share, request.at("shape")));
+  return {{"quantiles", quantiles}};
+}
+
 }  // namespace
 
 int main() {
@@ -68,7 +76,8 @@ int main() {
   while (std::getline(std::cin, line)) {
     json reply;
     try {
-      reply = run(json::parse(line));
+      const json request = json::parse(line);
+      reply = request.contains("shares") ? beta_quantiles(request) : run(request);
     } catch (const std::exception& error) {
       reply = {{"error", error.what()}};
     }

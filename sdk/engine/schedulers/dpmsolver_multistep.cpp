@@ -30,8 +30,9 @@ class DPMSolverMultistepScheduler final : public SolverScheduler {
     predicts_picture_ = algorithm.ends_with("++") || algorithm == "deis";
     stochastic_ = algorithm.starts_with("sde-");
     config.refuse("variance_type");
-    if (spacing_.curve != SigmaCurve::exponential &&
-        schedule_.beta_schedule != "squaredcos_cap_v2")
+    const bool rounds =
+        spacing_.curve == SigmaCurve::karras || spacing_.curve == SigmaCurve::lu_lambdas;
+    if (rounds && schedule_.beta_schedule != "squaredcos_cap_v2")
       rounding_ = TimestepRounding::nearest;
     if (!predicts_picture_ && final_sigma_zero_)
       throw std::runtime_error(fmt::format(

@@ -13,11 +13,18 @@ namespace {
 
 constexpr int most_slopes = 4;
 
+// As in diffusers, Karras spacing does not heed sigma_min and sigma_max here.
+SigmaSpacing read_spacing(const SchedulerConfig& config, bool karras) {
+  SigmaSpacing spacing = read_sigma_spacing(config, karras);
+  if (spacing.curve == SigmaCurve::karras) spacing.sigma_min = spacing.sigma_max = std::nullopt;
+  return spacing;
+}
+
 class LMSDiscreteScheduler final : public SigmaScheduler {
  public:
   LMSDiscreteScheduler(const SchedulerConfig& config, bool karras)
       : SigmaScheduler(config,
-                       {.zero_snr = false, .spacing = read_sigma_spacing(config, karras)}) {}
+                       {.zero_snr = false, .spacing = read_spacing(config, karras)}) {}
 
   void set_timesteps(int num_inference_steps) override {
     SigmaScheduler::set_timesteps(num_inference_steps);

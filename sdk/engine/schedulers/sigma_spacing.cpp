@@ -4,6 +4,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "sdk/engine/schedulers/beta_quantile.hpp"
+
 namespace dream::engine {
 namespace {
 
@@ -14,13 +16,16 @@ std::optional<double> read_sigma(const SchedulerConfig& config, const char* key)
 
 // `sigma_max` down to `sigma_min` along a curve other than `timesteps`.
 std::vector<double> curve_points(SigmaCurve curve, double sigma_min, double sigma_max, int count) {
-  constexpr double rho = 7.0;  // the value of the Karras paper
+  constexpr double rho = 7.0;         // the value of the Karras paper
+  constexpr double beta_shape = 0.6;  // that of the beta paper
   std::vector<double> points = linspace(1.0, count);
   const double karras_max = std::pow(sigma_max, 1 / rho);
   const double karras_min = std::pow(sigma_min, 1 / rho);
   for (double& point : points) {
     if (curve == SigmaCurve::karras) {
       point = std::pow(karras_max + point * (karras_min - karras_max), rho);
+    } else if (curve == SigmaCurve::beta) {
+      point = sigma_min + beta_quantile(1 - point, beta_shape) * (sigma_max - sigma_min);
     } else {
       // Uniform in log sigma, which is minus lambda.
       point = std::exp(std::log(sigma_max) + point * (std::log(sigma_min) - std::log(sigma_max)));
@@ -54,21 +59,24 @@ double rounded(double timestep, TimestepRounding rounding) {
 }  // namespace
 
 SigmaSpacing read_sigma_spacing(const SchedulerConfig& config, bool karras, bool has_lu_lambdas) {
-  config.refuse("use_beta_sigmas");
   SigmaSpacing spacing;
   spacing.sigma_min = read_sigma(config, "sigma_min");
   spacing.sigma_max = read_sigma(config, "sigma_max");
   const bool exponential = config.flag("use_exponential_sigmas", false);
   karras = config.flag("use_karras_sigmas", false) || karras;
-  if (karras && exponential)
+  const bool beta = config.flag("use_beta_sigmas", false);
+  if (karras + exponential + beta > 1)
     throw std::runtime_error(
-        "scheduler config: use_karras_sigmas and use_exponential_sigmas exclude each other");
+        "scheduler config: use_karras_sigmas, use_exponential_sigmas and use_beta_sigmas exclude "
+        "each other");
   if (karras) {
     spacing.curve = SigmaCurve::karras;
   } else if (has_lu_lambdas && config.flag("use_lu_lambdas", false)) {
     spacing = {SigmaCurve::lu_lambdas, std::nullopt, std::nullopt};
   } else if (exponential) {
     spacing.curve = SigmaCurve::exponential;
+  } else if (beta) {
+    spacing.curve = SigmaCurve::beta;
   }
   return spacing;
 }

@@ -1,5 +1,5 @@
 // Where along the noise levels (sigma / alpha) a run places its steps when it does not follow the
-// timesteps: Karras, exponential or uniform in lambda.
+// timesteps: Karras, exponential, beta or uniform in lambda.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,7 @@
 
 namespace dream::engine {
 
-enum class SigmaCurve { timesteps, karras, lu_lambdas, exponential };
+enum class SigmaCurve { timesteps, karras, lu_lambdas, exponential, beta };
 
 struct SigmaSpacing {
   SigmaCurve curve = SigmaCurve::timesteps;
@@ -18,9 +18,9 @@ struct SigmaSpacing {
   std::optional<double> sigma_max;
 };
 
-// From use_karras_sigmas, use_exponential_sigmas, sigma_min and sigma_max, with `has_lu_lambdas`
-// (DPM-Solver) also use_lu_lambdas; `karras` comes from the request. Throws std::runtime_error for
-// a combination diffusers refuses.
+// From use_karras_sigmas, use_exponential_sigmas, use_beta_sigmas, sigma_min and sigma_max, with
+// `has_lu_lambdas` (DPM-Solver) also use_lu_lambdas; `karras` comes from the request. Throws
+// std::runtime_error for a combination diffusers refuses.
 SigmaSpacing read_sigma_spacing(const SchedulerConfig& config, bool karras,
                                 bool has_lu_lambdas = false);
 

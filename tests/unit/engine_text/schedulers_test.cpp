@@ -53,6 +53,15 @@ TEST(Schedulers, KarrasNeedsASchedulerThatHasIt) {
             std::string::npos);
 }
 
+TEST(Schedulers, NoiseLevelsFollowOneCurve) {
+  const json beta{{"use_beta_sigmas", true}};
+  EXPECT_EQ(refusal("K_EULER", beta), "");
+  EXPECT_NE(refusal("K_EULER", beta, 4, true).find("exclude each other"), std::string::npos);
+  EXPECT_NE(refusal("UniPCMultistep", {{"use_beta_sigmas", true}, {"use_exponential_sigmas", true}})
+                .find("exclude each other"),
+            std::string::npos);
+}
+
 TEST(Schedulers, LcmTakesNoMoreStepsThanItsSolverHad) {
   EXPECT_EQ(refusal("LCM", json::object(), 50), "");
   EXPECT_NE(refusal("LCM", json::object(), 51).find("1 to 50"), std::string::npos);
