@@ -9,6 +9,7 @@
 #include "weights/formats/text.hpp"
 #include "weights/formats/weight_file.hpp"
 #include "weights/store/model_folder.hpp"
+#include "weights/store/model_source.hpp"
 
 namespace dream::weights {
 namespace fs = std::filesystem;
@@ -20,8 +21,7 @@ bool is_floating_point(DType dtype) {
   return dtype == DType::f64 || dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16;
 }
 
-json describe_component(const std::string& name, const fs::path& file, const fs::path& root) {
-  const WeightFile weights = read_weight_file(file);
+json describe_component(const std::string& name, const WeightFile& weights, const fs::path& root) {
   const DetectedKind kind = detect_kind(weights.tensors);
   json tensors = json::array();
   json dtypes = json::object();
@@ -39,7 +39,7 @@ json describe_component(const std::string& name, const fs::path& file, const fs:
   }
   json files = json::array();
   for (const fs::path& part : weights.files) {
-    const fs::path shown = fs::is_directory(root) ? part.lexically_relative(root) : part.filename();
+    const fs::path shown = part == root ? part.filename() : part.lexically_relative(root);
     files.push_back(printable(shown.string(), 4096));
   }
   return {{"name", name},
@@ -63,16 +63,14 @@ void inspect_model_folder(const fs::path& path, json& report) {
   if (const auto name = folder.model_index().find("_class_name");
       name != folder.model_index().end() && name->is_string())
     report["class"] = *name;
-  for (const auto& [component, value] : folder.model_index().items()) {
-    if (component.starts_with('_') || folder.class_name(component).empty()) continue;
+  for (const std::string& component : folder.components()) {
     const std::string class_name = folder.class_name(component);
     if (!folder.has(component)) {
       report["other"].push_back({{"name", component}, {"class", class_name}, {"missing", true}});
       continue;
     }
-    const fs::path component_folder = folder.folder(component);
-    if (const auto file = find_weight_file(component_folder)) {
-      json entry = describe_component(component, *file, path);
+    if (folder.has_weights(component)) {
+      json entry = describe_component(component, folder.read(component), path);
       entry["class"] = class_name;
       report["components"].push_back(std::move(entry));
     } else {
@@ -108,11 +106,13 @@ json inspect(const fs::path& path) {
                  {"type", is_folder ? "folder" : "file"},
                  {"components", json::array()},
                  {"other", json::array()}};
-  if (is_folder && fs::exists(path / "model_index.json")) {
+  const bool is_model = is_folder ? fs::exists(path / "model_index.json")
+                                  : open_zip_source(path) != nullptr;
+  if (is_model) {
     inspect_model_folder(path, report);
   } else {
     const fs::path file = is_folder ? find_only_weight_file(path) : path;
-    report["components"].push_back(describe_component("", file, path));
+    report["components"].push_back(describe_component("", read_weight_file(file), path));
   }
   json totals = {{"tensors", 0}, {"parameters", 0}, {"bytes", 0}, {"unmatched", 0}};
   const auto add = [&](const char* total, std::uint64_t value) {

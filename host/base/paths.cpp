@@ -13,6 +13,10 @@ fs::path worker_program() {
   return install_prefix() / "bin" / "dream-worker";
 }
 
+fs::path clip_vocabulary() {
+  return install_prefix() / "share" / "dream" / "clip_vocabulary";
+}
+
 fs::path default_model_store() {
   const char* cache = std::getenv("XDG_CACHE_HOME");
   if (cache != nullptr && *cache == '/') return fs::path(cache) / "dream" / "models";

@@ -11,6 +11,9 @@ std::filesystem::path install_prefix();
 // <prefix>/bin/dream-worker
 std::filesystem::path worker_program();
 
+// <prefix>/share/dream/clip_vocabulary: the tokenizer of models that come without one.
+std::filesystem::path clip_vocabulary();
+
 // ~/.cache/dream/models, or below XDG_CACHE_HOME.
 std::filesystem::path default_model_store();
 

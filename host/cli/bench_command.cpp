@@ -90,7 +90,7 @@ class RandomWeights {
       : path_(fs::temp_directory_path() / ("dream-bench-" + new_id())) {
     weights::InitOptions options;
     options.architecture = arch;
-    options.tokenizer = install_prefix() / "share" / "dream" / "clip_vocabulary";
+    options.tokenizer = clip_vocabulary();
     try {
       weights::init_model(options, path_.string());
     } catch (...) {

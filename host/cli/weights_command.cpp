@@ -32,7 +32,8 @@ int inspect_weights(const InspectFlags& flags) {
 
 void add_weights_command(CLI::App& app, Command& chosen) {
   const auto flags = std::make_shared<InspectFlags>();
-  CLI::App* weights = app.add_subcommand("weights", "Look into weight files, make them");
+  CLI::App* weights =
+      app.add_subcommand("weights", "Look into weight files, convert them, make them");
   weights->footer("Example:\n  dream weights inspect model/unet");
   CLI::App* inspect = weights->add_subcommand(
       "inspect", "Tensors, shapes, dtypes, the kind of model, and keys that match nothing");
@@ -42,6 +43,7 @@ void add_weights_command(CLI::App& app, Command& chosen) {
       ->type_name("PATH");
   inspect->add_flag("--json", flags->json, "Print the report as JSON");
   inspect->callback([flags, &chosen] { chosen = [flags] { return inspect_weights(*flags); }; });
+  add_weights_convert(*weights, chosen);
   add_weights_init(*weights, chosen);
 }
 

@@ -8,6 +8,7 @@
 
 namespace dream::host {
 
+void add_weights_convert(CLI::App& weights, Command& chosen);
 void add_weights_init(CLI::App& weights, Command& chosen);
 
 // "fp32", "fp16" or "bf16", which the command line has checked.

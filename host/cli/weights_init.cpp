@@ -30,7 +30,7 @@ int init_weights(const InitFlags& flags) {
   options.architecture = flags.architecture;
   options.seed = flags.seed;
   options.dtype = storage_dtype(flags.dtype);
-  options.tokenizer = install_prefix() / "share" / "dream" / "clip_vocabulary";
+  options.tokenizer = clip_vocabulary();
   weights::init_model(options, flags.out);
   fmt::print("{}\n", flags.out);
   return 0;

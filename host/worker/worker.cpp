@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "host/base/paths.hpp"
 #include "host/worker/bench.hpp"
 #include "host/worker/crash_report.hpp"
 #include "host/worker/sdk_host/sdk_error.hpp"
@@ -94,6 +95,7 @@ void Worker::init(const nlohmann::json& message) {
   host_.engine_options.device = message.value("device", "auto");
   host_.engine_options.dtype = message.value("dtype", "auto");
   host_.engine_options.threads = message.value("threads", 0);
+  host_.engine_options.clip_vocabulary = host::clip_vocabulary();
   host_.defaults = diffusion_defaults(host_.weights);
   load_templates(message, message.value("setup", true));
 }

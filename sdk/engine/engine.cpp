@@ -57,14 +57,17 @@ at::ScalarType choose_dtype(const std::string& name, at::Device device) {
       fmt::format("dtype is \"{}\": allowed are auto, fp32, bf16, fp16", name));
 }
 
-// Names the state of a folder: its place, and size and time of each file in it.
+// Names the state of a folder or a file: its place, and size and time of each file in it.
 std::string fingerprint(const fs::path& folder) {
   std::vector<std::string> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (!entry.is_regular_file()) continue;
+  const auto add = [&](const fs::directory_entry& entry) {
+    if (!entry.is_regular_file()) return;
     files.push_back(fmt::format("{}|{}|{}", entry.path().string(), entry.file_size(),
                                 entry.last_write_time().time_since_epoch().count()));
-  }
+  };
+  add(fs::directory_entry(folder));
+  if (fs::is_directory(folder))
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) add(entry);
   std::sort(files.begin(), files.end());
   std::string key = folder.string();
   for (const auto& file : files) key += "\n" + file;
@@ -75,7 +78,8 @@ class TorchEngine final : public Engine {
  public:
   explicit TorchEngine(const EngineOptions& options)
       : compute_{.dtype = at::kFloat, .device = choose_device(options.device)},
-        lora_bytes_(options.lora_bytes) {
+        lora_bytes_(options.lora_bytes),
+        vocabulary_(options.clip_vocabulary) {
     compute_.dtype = choose_dtype(options.dtype, compute_.device);
     // Stated even when it is libtorch's own choice: threads made later inherit a stated number.
     install_cpu_allocator();
@@ -89,9 +93,8 @@ class TorchEngine final : public Engine {
   std::shared_ptr<const Pipeline> load(
       const fs::path& weights, const std::function<void(const std::string&)>& warn) override {
     const at::NoGradGuard no_grad;
-    if (!fs::is_directory(weights)) {
-      throw std::runtime_error(fmt::format("{}: no folder", weights.string()));
-    }
+    if (!fs::exists(weights))
+      throw std::runtime_error(fmt::format("{}: no such file or folder", weights.string()));
     const auto folder = fs::canonical(weights);
     const auto key = fingerprint(folder);
     const std::lock_guard lock(mutex_);
@@ -99,8 +102,8 @@ class TorchEngine final : public Engine {
     std::erase_if(pipelines_, [](const auto& entry) { return entry.second.expired(); });
     try {
       auto pipeline =
-          std::make_shared<const StableDiffusion>(Components::load(folder, compute_, warn),
-                                                  lora_bytes_);
+          std::make_shared<const StableDiffusion>(
+              Components::load(folder, vocabulary_, compute_, warn), lora_bytes_);
       pipelines_[key] = pipeline;
       return pipeline;
     } catch (const c10::Error& error) {
@@ -134,6 +137,7 @@ class TorchEngine final : public Engine {
   Compute compute_;
   int threads_ = at::get_num_threads();
   std::int64_t lora_bytes_;
+  fs::path vocabulary_;
   std::mutex mutex_;
   std::map<std::string, std::weak_ptr<const Pipeline>> pipelines_;
 };

@@ -162,13 +162,17 @@ struct EngineOptions {
   int threads = 0;              // 0 = libtorch's choice
   // Memory for layers that LoRAs changed and that are kept for the next request, per loaded model.
   std::int64_t lora_bytes = std::int64_t{1} << 30;
+  // Folder of CLIP's tokenizer (share/dream/clip_vocabulary), for single-file checkpoints, which
+  // hold none.
+  std::filesystem::path clip_vocabulary;
 };
 
 class Engine {
  public:
   virtual ~Engine() = default;
-  // Reads a diffusers folder. `warn` receives one line per thing the user should know (ignored
-  // config keys, unmatched tensors). Throws std::runtime_error naming file and key.
+  // Reads a diffusers folder, an output.zip or a single-file checkpoint. `warn` receives one line
+  // per thing the user should know (ignored config keys, unmatched tensors). Throws
+  // std::runtime_error naming file and key.
   virtual std::shared_ptr<const Pipeline> load(
       const std::filesystem::path& weights,
       const std::function<void(const std::string&)>& warn) = 0;

@@ -226,6 +226,7 @@ json run_all(const json& request) {
   options.device = request.value("device", "auto");
   options.dtype = request.value("dtype", "auto");
   options.threads = request.value("threads", 0);
+  options.clip_vocabulary = request.value("vocabulary", "");
   options.lora_bytes = request.value("lora_bytes", options.lora_bytes);
   const auto start = Clock::now();
   std::shared_ptr<const Pipeline> pipeline;

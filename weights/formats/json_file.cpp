@@ -43,8 +43,11 @@ std::string quote_bare_words(std::string_view text) {
 }  // namespace
 
 nlohmann::json read_json_object(const std::filesystem::path& path) {
+  return read_json_object(map_file(path));
+}
+
+nlohmann::json read_json_object(const FileBytes& file) {
   using nlohmann::json;
-  const FileBytes file = map_file(path);
   std::string_view text(reinterpret_cast<const char*>(file.data.data()), file.data.size());
   if (text.empty()) throw Error(fmt::format("{}: is empty, expected JSON", file.name));
   if (text.size() > max_bytes)

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 
+#include "weights/formats/memory_map.hpp"
+
 namespace dream::weights {
 
 // Reads a JSON object. A UTF-8 byte order mark is skipped. The words NaN, Infinity and -Infinity,
@@ -11,5 +13,8 @@ namespace dream::weights {
 // the path when the file is missing, larger than 64 MB, not UTF-8, not valid JSON, nested deeper
 // than 64 levels, or no object.
 nlohmann::json read_json_object(const std::filesystem::path& path);
+
+// The same for bytes in memory; `file.name` is what messages call them.
+nlohmann::json read_json_object(const FileBytes& file);
 
 }  // namespace dream::weights

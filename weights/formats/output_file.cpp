@@ -42,6 +42,19 @@ void OutputFile::write(std::span<const std::byte> bytes) {
   }
 }
 
+void OutputFile::overwrite(std::uint64_t position, std::string_view text) {
+  if (position + text.size() > position_)
+    throw Error(fmt::format("{}: nothing is written at byte {}", path_.string(), position));
+  while (!text.empty()) {
+    const ssize_t written =
+        ::pwrite(fd_, text.data(), text.size(), static_cast<off_t>(position));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail();
+    position += static_cast<std::uint64_t>(written);
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
 void OutputFile::commit() {
   if (::fdatasync(fd_) != 0 && errno != EINVAL) fail();
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail();

@@ -4,11 +4,15 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace dream::weights {
+
+// Takes the next piece of what is written.
+using WriteBytes = std::function<void(std::span<const std::byte>)>;
 
 class OutputFile {
  public:
@@ -20,6 +24,8 @@ class OutputFile {
 
   void write(std::span<const std::byte> bytes);  // throws Error, e.g. on a full disk
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  // Puts other bytes where some were written before.
+  void overwrite(std::uint64_t position, std::string_view text);
   std::uint64_t position() const { return position_; }
   // Flushes to the disk and takes the place of whatever bore the name. Throws Error.
   void commit();

@@ -43,7 +43,7 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Tens
   file.write(text);
   for (const TensorPlan& tensor : tensors) {
     const std::uint64_t expected = file.position() + bytes_of(tensor);
-    write(tensor, file);
+    write(tensor, [&](std::span<const std::byte> bytes) { file.write(bytes); });
     if (file.position() != expected)
       throw Error(fmt::format("{}: tensor '{}' was given {} bytes too {}", path.string(),
                               printable(tensor.name),

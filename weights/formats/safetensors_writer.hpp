@@ -18,8 +18,8 @@ struct TensorPlan {
   std::vector<std::int64_t> shape;
 };
 
-// Writes the row-major bytes of `plan` to `file`: exactly byte_size() of them.
-using WriteTensor = std::function<void(const TensorPlan& plan, OutputFile& file)>;
+// Writes the row-major bytes of `plan`: exactly byte_size() of them, in any number of pieces.
+using WriteTensor = std::function<void(const TensorPlan& plan, const WriteBytes& write)>;
 
 // One file, complete or absent. `tensors` must have distinct names; they are written in this order.
 // Throws Error when it cannot be written, or when `write` wrote another number of bytes.

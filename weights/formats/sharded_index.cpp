@@ -22,33 +22,32 @@ void check_shard_name(const std::string& shard, const std::string& index) {
 
 }  // namespace
 
-WeightFile read_sharded_index(const std::filesystem::path& path) {
-  const nlohmann::json index = read_json_object(path);
+WeightFile read_sharded_index(const FileBytes& file, const OpenShard& open) {
+  const nlohmann::json index = read_json_object(file);
   const auto weight_map = index.find("weight_map");
   if (weight_map == index.end() || !weight_map->is_object())
     throw Error(
-        fmt::format("{}: has no 'weight_map' object, so it is no index of shards", path.string()));
+        fmt::format("{}: has no 'weight_map' object, so it is no index of shards", file.name));
 
   std::map<std::string, std::set<std::string>> names_by_shard;
   for (const auto& [name, shard] : weight_map->items()) {
     if (!shard.is_string())
       throw Error(
-          fmt::format("{}: weight_map of '{}' is not a string", path.string(), printable(name)));
-    check_shard_name(shard.get_ref<const std::string&>(), path.string());
+          fmt::format("{}: weight_map of '{}' is not a string", file.name, printable(name)));
+    check_shard_name(shard.get_ref<const std::string&>(), file.name);
     names_by_shard[shard.get<std::string>()].insert(name);
   }
 
   WeightFile result;
   for (const auto& [shard, names] : names_by_shard) {
-    const std::filesystem::path shard_path = path.parent_path() / shard;
-    if (!std::filesystem::exists(shard_path))
-      throw Error(fmt::format("{}: shard {} is missing", path.string(), shard_path.string()));
-    WeightFile part = read_weight_bytes(map_file(shard_path));
+    const std::optional<FileBytes> bytes = open(shard);
+    if (!bytes) throw Error(fmt::format("{}: shard {} is missing", file.name, printable(shard)));
+    WeightFile part = read_weight_bytes(*bytes);
     result.format = part.format;
     for (const std::string& name : names) {
       auto tensor = part.tensors.extract(name);
       if (tensor.empty())
-        throw Error(fmt::format("{}: tensor '{}' is not in its shard {}", path.string(),
+        throw Error(fmt::format("{}: tensor '{}' is not in its shard {}", file.name,
                                 printable(name), shard));
       result.tensors.insert(std::move(tensor));
     }
@@ -59,7 +58,7 @@ WeightFile read_sharded_index(const std::filesystem::path& path) {
     }
     result.notes.insert(result.notes.end(), part.notes.begin(), part.notes.end());
     result.metadata.merge(part.metadata);
-    result.files.push_back(shard_path);
+    result.files.emplace_back(bytes->name);
   }
   return result;
 }

@@ -83,8 +83,11 @@ class Flattener {
     std::vector<std::string> names;
     for (std::size_t i = 0; i + 1 < root.items.size(); i += 2) {
       const Value& key = *root.items[i];
-      if (key.kind == Kind::string && key.text != "state_dict")
-        names.push_back(printable(key.text));
+      if (key.kind != Kind::string || key.text == "state_dict") continue;
+      names.push_back(printable(key.text));
+      const Value& value = *root.items[i + 1];
+      if (key.text == "global_step" && value.kind == Kind::integer)
+        result_.metadata["global_step"] = std::to_string(value.integer);
     }
     if (!names.empty())
       result_.notes.push_back(

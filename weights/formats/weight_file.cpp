@@ -63,7 +63,11 @@ WeightFile read_weight_bytes(const FileBytes& bytes) {
 WeightFile read_weight_file(const std::filesystem::path& path) {
   const FileBytes bytes = map_file(path);
   if (!looks_like_safetensors(bytes.data) && is_json_object(head(bytes.data)))
-    return read_sharded_index(path);
+    return read_sharded_index(bytes, [&](const std::string& shard) -> std::optional<FileBytes> {
+      const std::filesystem::path file = path.parent_path() / shard;
+      if (!std::filesystem::exists(file)) return std::nullopt;
+      return map_file(file);
+    });
   WeightFile result = read_weight_bytes(bytes);
   result.files.push_back(path);
   return result;

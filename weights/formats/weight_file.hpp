@@ -19,7 +19,8 @@ std::string_view to_string(Format format);  // "safetensors", "torch-zip", …
 struct WeightFile {
   Format format = Format::safetensors;
   WeightMap tensors;
-  std::map<std::string, std::string> metadata;  // safetensors' __metadata__, else empty
+  // safetensors' __metadata__; of a torch checkpoint its "global_step".
+  std::map<std::string, std::string> metadata;
   std::vector<std::string> notes;               // what was skipped or made inert, for the user
   std::vector<std::filesystem::path> files;  // what was read: one file, or every shard of an index
 };

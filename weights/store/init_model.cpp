@@ -13,6 +13,7 @@
 #include "weights/formats/safetensors_writer.hpp"
 #include "weights/models/architectures.hpp"
 #include "weights/models/layout.hpp"
+#include "weights/store/single_file.hpp"
 
 namespace dream::weights {
 namespace fs = std::filesystem;
@@ -59,7 +60,7 @@ struct Formula {
   }
 };
 
-void write_values(const Formula& formula, const TensorPlan& plan, OutputFile& file) {
+void write_values(const Formula& formula, const TensorPlan& plan, const WriteBytes& write) {
   std::uint64_t count = 1;
   for (const std::int64_t size : plan.shape) count *= static_cast<std::uint64_t>(size);
   const std::size_t element = size_in_bytes(plan.dtype);
@@ -77,7 +78,7 @@ void write_values(const Formula& formula, const TensorPlan& plan, OutputFile& fi
         std::memcpy(target, &half, sizeof half);
       }
     }
-    file.write(std::span(buffer).first(part * element));
+    write(std::span<const std::byte>(buffer).first(part * element));
   }
 }
 
@@ -97,8 +98,8 @@ void write_component(const ArchitectureComponent& component, const fs::path& fol
   const bool is_text = component.library == "transformers";
   const char* name = is_text ? "model.safetensors" : "diffusion_pytorch_model.safetensors";
   write_safetensors(folder / name, plans, {{"format", "pt"}},
-                    [&](const TensorPlan& plan, OutputFile& file) {
-                      write_values({options.seed, plan.name, plan.shape}, plan, file);
+                    [&](const TensorPlan& plan, const WriteBytes& write) {
+                      write_values({options.seed, plan.name, plan.shape}, plan, write);
                     });
 }
 
@@ -107,9 +108,9 @@ void write_tokenizer(const fs::path& source, const fs::path& folder, std::string
   for (const char* name : {"vocab.json", "merges.txt"})
     fs::copy_file(source / name, folder / name, fs::copy_options::overwrite_existing);
   for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
-    nlohmann::json config = read_json_object(source / name);
-    config["pad_token"] = pad;
-    write_json(folder / name, config);
+    OutputFile file(folder / name);
+    file.write(with_pad_token(map_file(source / name), pad));
+    file.commit();
   }
 }
 

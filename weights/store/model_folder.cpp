@@ -2,48 +2,23 @@
 
 #include <fmt/core.h>
 
-#include <array>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "weights/formats/json_file.hpp"
 #include "weights/formats/text.hpp"
-#include "weights/formats/weight_file.hpp"
+#include "weights/store/model_source.hpp"
 
 namespace dream::weights {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::array<const char*, 14> weight_file_names = {
-    "diffusion_pytorch_model.safetensors",
-    "model.safetensors",
-    "diffusion_pytorch_model.safetensors.index.json",
-    "model.safetensors.index.json",
-    "diffusion_pytorch_model.fp16.safetensors",
-    "model.fp16.safetensors",
-    "diffusion_pytorch_model.safetensors.index.fp16.json",
-    "model.safetensors.index.fp16.json",
-    "diffusion_pytorch_model.bin",
-    "pytorch_model.bin",
-    "diffusion_pytorch_model.bin.index.json",
-    "pytorch_model.bin.index.json",
-    "diffusion_pytorch_model.fp16.bin",
-    "pytorch_model.fp16.bin"};
+constexpr const char* index_name = "model_index.json";
 
 // Component names come from JSON and become folder names.
 bool is_plain_name(std::string_view name) {
   return !name.empty() && name != "." && name != ".." &&
          name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
-}
-
-bool is_file(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
-}
-
-bool is_folder(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
 }
 
 // Tensors at the root of a CLIPTextModel, as opposed to beside it (text_projection, logit_scale).
@@ -52,11 +27,19 @@ bool is_inner_text_model_name(std::string_view name) {
          name.starts_with("final_layer_norm.");
 }
 
+std::shared_ptr<const ModelSource> open_source(const fs::path& root,
+                                               const SingleFileOptions& options) {
+  if (fs::is_directory(root)) return open_folder_source(root);
+  if (auto zip = open_zip_source(root)) return zip;
+  return open_single_file(root, options);
+}
+
 }  // namespace
 
 std::optional<fs::path> find_weight_file(const fs::path& folder) {
-  for (const char* name : weight_file_names) {
-    if (is_file(folder / name)) return folder / name;
+  std::error_code ignored;
+  for (const std::string& name : weight_file_names()) {
+    if (fs::is_regular_file(folder / name, ignored)) return folder / name;
   }
   return std::nullopt;
 }
@@ -75,21 +58,28 @@ void add_text_model_prefix(WeightMap& tensors, const std::string& file) {
   }
 }
 
-ModelFolder ModelFolder::open(const fs::path& root) {
-  if (!fs::exists(root)) throw Error(fmt::format("{}: no such folder", root.string()));
-  if (!is_folder(root))
-    throw Error(
-        fmt::format("{}: is not a folder, expected one with model_index.json", root.string()));
-  const fs::path index = root / "model_index.json";
-  if (!is_file(index))
-    throw Error(fmt::format("{}: is missing, so {} is not a diffusers model folder", index.string(),
-                            root.string()));
+bool ModelFolder::is_model(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return fs::is_regular_file(path / index_name, ignored);
+  return open_zip_source(path) != nullptr || is_single_file(path);
+}
+
+ModelFolder ModelFolder::open(const fs::path& root, const SingleFileOptions& options) {
+  if (!fs::exists(root)) throw Error(fmt::format("{}: no such file or folder", root.string()));
   ModelFolder folder;
   folder.root_ = root;
-  folder.model_index_ = read_json_object(index);
-  if (const fs::path args = root / "args.json"; is_file(args))
-    folder.args_ = read_json_object(args);
+  folder.source_ = open_source(root, options);
+  const std::optional<FileBytes> index = folder.source_->file(index_name);
+  if (!index)
+    throw Error(fmt::format("{}: is missing, so {} is not a diffusers model folder",
+                            folder.source_->where(index_name), root.string()));
+  folder.model_index_ = read_json_object(*index);
+  if (const auto args = folder.source_->file("args.json")) folder.args_ = read_json_object(*args);
   return folder;
+}
+
+std::vector<std::string> ModelFolder::notes() const {
+  return source_->notes();
 }
 
 std::string ModelFolder::class_name(std::string_view component) const {
@@ -99,40 +89,67 @@ std::string ModelFolder::class_name(std::string_view component) const {
   return name.is_string() ? name.get<std::string>() : std::string{};
 }
 
-bool ModelFolder::has(std::string_view component) const {
-  return is_plain_name(component) && !class_name(component).empty() && is_folder(root_ / component);
+std::vector<std::string> ModelFolder::components() const {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : model_index_.items()) {
+    if (!name.starts_with('_') && !class_name(name).empty()) names.push_back(name);
+  }
+  return names;
 }
 
-fs::path ModelFolder::folder(std::string_view component) const {
+bool ModelFolder::has(std::string_view component) const {
+  return is_plain_name(component) && !class_name(component).empty() &&
+         source_->has_folder(component);
+}
+
+std::string ModelFolder::where(std::string_view component) const {
   if (!is_plain_name(component))
     throw Error(
         fmt::format("{}: '{}' is not a component name", root_.string(), printable(component)));
   if (class_name(component).empty())
-    throw Error(fmt::format("{}: names no component '{}'", (root_ / "model_index.json").string(),
+    throw Error(fmt::format("{}: names no component '{}'", source_->where(index_name),
                             printable(component)));
-  const fs::path path = root_ / component;
-  if (!is_folder(path))
-    throw Error(
-        fmt::format("{}: folder is missing, although model_index.json names it", path.string()));
+  const std::string path = source_->where(std::string(component));
+  if (!source_->has_folder(component))
+    throw Error(fmt::format("{}: folder is missing, although model_index.json names it", path));
   return path;
 }
 
-nlohmann::json ModelFolder::config(std::string_view component) const {
-  const char* name = component == "scheduler" ? "scheduler_config.json" : "config.json";
-  return read_json_object(folder(component) / name);
+std::optional<FileBytes> ModelFolder::file(std::string_view component,
+                                           const std::string& name) const {
+  where(component);
+  return source_->file(fmt::format("{}/{}", component, name));
 }
 
-WeightMap ModelFolder::weights(std::string_view component) const {
-  const fs::path path = folder(component);
-  const std::optional<fs::path> file = find_weight_file(path);
-  if (!file)
+std::vector<std::string> ModelFolder::file_names(std::string_view component) const {
+  where(component);
+  return source_->names(component);
+}
+
+nlohmann::json ModelFolder::config(std::string_view component) const {
+  const char* name = component == "scheduler"           ? "scheduler_config.json"
+                     : component == "feature_extractor" ? "preprocessor_config.json"
+                                                        : "config.json";
+  const std::string path = where(component) + "/" + name;
+  const std::optional<FileBytes> bytes = file(component, name);
+  if (!bytes) throw Error(fmt::format("{}: no such file", path));
+  return read_json_object(*bytes);
+}
+
+bool ModelFolder::has_weights(std::string_view component) const {
+  return has(component) && source_->has_weights(std::string(component));
+}
+
+WeightFile ModelFolder::read(std::string_view component) const {
+  const std::string path = where(component);
+  std::optional<WeightFile> read = source_->weights(std::string(component));
+  if (!read)
     throw Error(
         fmt::format("{}: holds no weights (looked for {}, {}, their fp16 and sharded "
                     "variants, and .bin)",
-                    path.string(), weight_file_names[0], weight_file_names[1]));
-  WeightMap tensors = read_weight_file(*file).tensors;
-  if (component == "text_encoder") add_text_model_prefix(tensors, file->string());
-  return tensors;
+                    path, weight_file_names()[0], weight_file_names()[1]));
+  if (component == "text_encoder") add_text_model_prefix(read->tensors, path);
+  return std::move(*read);
 }
 
 }  // namespace dream::weights

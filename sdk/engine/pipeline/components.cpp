@@ -20,27 +20,20 @@ Weights weights_of(const weights::ModelFolder& folder, const std::string& compon
   return {folder.weights(component), component, compute};
 }
 
-CLIPTextModel load_text_encoder(const weights::ModelFolder& folder, const Weights& weights,
-                                const Warn& warn) {
-  const auto config = read_text_encoder_config(config_of(folder, "text_encoder"), warn);
-  CLIPTextModel model(config, weights);
-  weights.report_unused(warn);
-  return model;
+ClipTokenizer load_tokenizer(const weights::ModelFolder& folder) {
+  return ClipTokenizer::load(
+      folder.where("tokenizer"), [&](const std::string& name) -> std::optional<std::string> {
+        const auto file = folder.file("tokenizer", name);
+        if (!file) return std::nullopt;
+        return std::string(reinterpret_cast<const char*>(file->data.data()), file->data.size());
+      });
 }
 
-UNet2DConditionModel load_unet(const weights::ModelFolder& folder, const Weights& weights,
-                               const Warn& warn) {
-  const auto config = read_unet_config(config_of(folder, "unet"), warn);
-  UNet2DConditionModel model(config, weights);
-  weights.report_unused(warn);
-  return model;
-}
-
-AutoencoderKL load_vae(const weights::ModelFolder& folder, const Compute& compute,
-                       const Warn& warn) {
-  const auto config = read_autoencoder_config(config_of(folder, "vae"), warn);
-  const auto weights = weights_of(folder, "vae", compute);
-  AutoencoderKL model(config, weights);
+// A model built of its config and weights; tells of tensors that it did not take.
+template <typename Model, typename Read>
+Model load_model(const weights::ModelFolder& folder, const std::string& component,
+                 const Read& read_config, const Weights& weights, const Warn& warn) {
+  Model model(read_config(config_of(folder, component), warn), weights);
   weights.report_unused(warn);
   return model;
 }
@@ -86,16 +79,23 @@ void check_fit(const Components& parts) {
 
 }  // namespace
 
-Components Components::load(const std::filesystem::path& path, const Compute& compute,
+Components Components::load(const std::filesystem::path& path,
+                            const std::filesystem::path& vocabulary, const Compute& compute,
                             const Warn& warn) {
-  const auto folder = weights::ModelFolder::open(path);
+  weights::SingleFileOptions options;
+  options.vocabulary = vocabulary;
+  const auto folder = weights::ModelFolder::open(path, options);
+  for (const std::string& note : folder.notes()) warn(note);
   const auto text_encoder_weights = weights_of(folder, "text_encoder", compute);
   const auto unet_weights = weights_of(folder, "unet", compute);
   Components parts{
-      .tokenizer = ClipTokenizer::load(folder.folder("tokenizer")),
-      .text_encoder = load_text_encoder(folder, text_encoder_weights, warn),
-      .unet = load_unet(folder, unet_weights, warn),
-      .vae = load_vae(folder, compute, warn),
+      .tokenizer = load_tokenizer(folder),
+      .text_encoder = load_model<CLIPTextModel>(folder, "text_encoder", read_text_encoder_config,
+                                                text_encoder_weights, warn),
+      .unet = load_model<UNet2DConditionModel>(folder, "unet", read_unet_config, unet_weights,
+                                               warn),
+      .vae = load_model<AutoencoderKL>(folder, "vae", read_autoencoder_config,
+                                       weights_of(folder, "vae", compute), warn),
       .text_encoder_weights = text_encoder_weights,
       .unet_weights = unet_weights,
       .scheduler = scheduler_config(folder.config("scheduler")),

@@ -26,9 +26,10 @@ struct Components {
     return unet.config().in_channels == 2 * vae.config().latent_channels + 1;
   }
 
-  // Reads a diffusers folder. Throws std::runtime_error naming file and key or tensor.
-  static Components load(const std::filesystem::path& folder, const Compute& compute,
-                         const Warn& warn);
+  // Reads a diffusers folder, an output.zip or a single-file checkpoint, for which `vocabulary` is
+  // the folder of CLIP's tokenizer. Throws std::runtime_error naming file and key or tensor.
+  static Components load(const std::filesystem::path& path, const std::filesystem::path& vocabulary,
+                         const Compute& compute, const Warn& warn);
 };
 
 }  // namespace dream::engine

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <unordered_set>
@@ -165,13 +167,22 @@ struct ClipTokenizer::State {
   int max_length;
 };
 
-ClipTokenizer ClipTokenizer::load(const std::filesystem::path& folder) {
-  const TokenizerFiles files = read_tokenizer_files(folder);
+ClipTokenizer ClipTokenizer::load(const std::filesystem::path& folder,
+                                  const ReadTokenizerFile& read) {
+  const TokenizerFiles files = read_tokenizer_files(folder, read);
   try {
     return ClipTokenizer(std::make_shared<const State>(files));
   } catch (const std::runtime_error& error) {
     throw std::runtime_error(fmt::format("{}: {}", folder.string(), error.what()));
   }
+}
+
+ClipTokenizer ClipTokenizer::load(const std::filesystem::path& folder) {
+  return load(folder, [&](const std::string& name) -> std::optional<std::string> {
+    std::ifstream stream(folder / name, std::ios::binary);
+    if (!stream) return std::nullopt;
+    return std::string(std::istreambuf_iterator<char>(stream), {});
+  });
 }
 
 Ids ClipTokenizer::tokenize(std::string_view text) const {

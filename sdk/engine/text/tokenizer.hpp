@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "sdk/engine/text/tokenizer_files.hpp"
+
 namespace dream::engine {
 
 // Immutable and cheap to copy: any number of threads may share one.
@@ -17,6 +19,8 @@ class ClipTokenizer {
   // special tokens of tokenizer_config.json and special_tokens_map.json. Throws std::runtime_error
   // that names the file and what is wrong with it.
   static ClipTokenizer load(const std::filesystem::path& folder);
+  // The same for files that lie elsewhere; `folder` is what messages call it.
+  static ClipTokenizer load(const std::filesystem::path& folder, const ReadTokenizerFile& read);
 
   // Ids of the text alone: no begin or end, any length. Bytes that are no UTF-8 count as U+FFFD.
   std::vector<std::int64_t> tokenize(std::string_view text) const;

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -19,7 +17,7 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t most_bytes = 64 << 20;
+constexpr std::size_t most_bytes = 64 << 20;
 constexpr int longest_prompt = 65'536;
 // Named special tokens, in the order they are added.
 constexpr std::array named_tokens = {"bos_token", "eos_token", "unk_token", "sep_token",
@@ -29,31 +27,37 @@ constexpr std::array named_tokens = {"bos_token", "eos_token", "unk_token", "sep
   throw std::runtime_error(fmt::format("{}: {}", file.string(), what));
 }
 
-std::string read_text(const fs::path& file) {
-  std::error_code error;
-  const std::uintmax_t size = fs::file_size(file, error);
-  if (error) fail(file, "cannot be read: " + error.message());
-  if (size > most_bytes) fail(file, fmt::format("{} bytes; at most {} are read", size, most_bytes));
-  std::ifstream stream(file, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (!stream) fail(file, "cannot be read");
-  return text;
-}
+// The files of one folder; a file is named by its path in messages.
+class Files {
+ public:
+  Files(fs::path folder, const ReadTokenizerFile& read)
+      : folder_(std::move(folder)), read_(read) {}
 
-json read_object(const fs::path& file) {
-  json object;
-  try {
-    object = json::parse(read_text(file));
-  } catch (const json::exception& error) {
-    fail(file, fmt::format("no valid JSON: {}", error.what()));
+  fs::path path(const char* name) const { return folder_ / name; }
+  bool has(const char* name) const { return read_(name).has_value(); }
+  std::string text(const char* name) const {
+    auto text = read_(name);
+    if (!text) fail(path(name), "no such file");
+    if (text->size() > most_bytes)
+      fail(path(name), fmt::format("{} bytes; at most {} are read", text->size(), most_bytes));
+    return std::move(*text);
   }
-  if (!object.is_object()) fail(file, "a JSON object is expected");
-  return object;
-}
+  json object(const char* name) const {
+    json object;
+    try {
+      object = json::parse(text(name));
+    } catch (const json::exception& error) {
+      fail(path(name), fmt::format("no valid JSON: {}", error.what()));
+    }
+    if (!object.is_object()) fail(path(name), "a JSON object is expected");
+    return object;
+  }
+  json object_if_there(const char* name) const { return has(name) ? object(name) : json::object(); }
 
-json read_object_if_there(const fs::path& file) {
-  return fs::exists(file) ? read_object(file) : json::object();
-}
+ private:
+  fs::path folder_;
+  const ReadTokenizerFile& read_;
+};
 
 // A token as text or as {"content": …, "normalized": …}. `special` decides the default.
 AddedToken read_token(const fs::path& file, const std::string& key, const json& value,
@@ -83,14 +87,14 @@ AddedToken read_token(const fs::path& file, const std::string& key, const json& 
 // Collects the special tokens in the order and with the precedence of transformers.
 class TokenCollector {
  public:
-  explicit TokenCollector(const fs::path& folder) : folder_(folder) {
+  explicit TokenCollector(const Files& files) : files_(files) {
     for (const char* key : {"bos_token", "eos_token", "unk_token", "pad_token"})
       named_[key].content = "<|endoftext|>";
     named_["bos_token"].content = "<|startoftext|>";
   }
 
   void read(const json& config, const json& tokenizer_json) {
-    const fs::path file = folder_ / "tokenizer_config.json";
+    const fs::path file = files_.path("tokenizer_config.json");
     read_special(file, config, false);
     known_extra_ = extra_.size();
     if (const auto decoder = config.find("added_tokens_decoder"); decoder != config.end()) {
@@ -98,8 +102,8 @@ class TokenCollector {
       for (const auto& [id, token] : decoder->items())
         keep(file, id, read_token(file, "added_tokens_decoder." + id, token, false));
     } else {
-      const fs::path map_file = folder_ / "special_tokens_map.json";
-      read_special(map_file, read_object_if_there(map_file), true);
+      constexpr const char* map = "special_tokens_map.json";
+      read_special(files_.path(map), files_.object_if_there(map), true);
       read_added_tokens_json();
       read_tokenizer_json(tokenizer_json);
     }
@@ -152,8 +156,8 @@ class TokenCollector {
   }
 
   void read_added_tokens_json() {
-    const fs::path file = folder_ / "added_tokens.json";
-    const json ids = read_object_if_there(file);
+    const fs::path file = files_.path("added_tokens.json");
+    const json ids = files_.object_if_there("added_tokens.json");
     for (const auto& [content, id] : ids.items()) {
       if (!id.is_number_unsigned()) fail(file, fmt::format("{} has no whole number", content));
       AddedToken token;
@@ -164,7 +168,7 @@ class TokenCollector {
   }
 
   void read_tokenizer_json(const json& tokenizer_json) {
-    const fs::path file = folder_ / "tokenizer.json";
+    const fs::path file = files_.path("tokenizer.json");
     const auto list = tokenizer_json.find("added_tokens");
     if (list == tokenizer_json.end()) return;
     if (!list->is_array()) fail(file, "added_tokens must be a list");
@@ -190,7 +194,7 @@ class TokenCollector {
                        [&](const auto& entry) { return same(entry.second); });
   }
 
-  fs::path folder_;
+  const Files& files_;
   std::map<std::string, AddedToken> named_;
   std::map<std::int64_t, AddedToken> by_id_;
   std::vector<AddedToken> extra_;
@@ -214,8 +218,8 @@ void add_merge(const fs::path& file, const std::string& text, TokenizerFiles& fi
   files.merges.emplace_back(text.substr(0, space), text.substr(space + 1));
 }
 
-void read_merges_txt(const fs::path& file, TokenizerFiles& files) {
-  std::istringstream lines(read_text(file));
+void read_merges_txt(const fs::path& file, const std::string& text, TokenizerFiles& files) {
+  std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     if (line.ends_with('\r')) line.pop_back();
     if (!line.starts_with("#version")) add_merge(file, line, files);
@@ -266,20 +270,20 @@ void number_tokens(std::vector<AddedToken>& tokens,
 
 }  // namespace
 
-TokenizerFiles read_tokenizer_files(const fs::path& folder) {
-  const fs::path config_file = folder / "tokenizer_config.json";
-  const fs::path json_file = folder / "tokenizer.json";
-  const json config = read_object_if_there(config_file);
-  const json tokenizer_json = read_object_if_there(json_file);
+TokenizerFiles read_tokenizer_files(const fs::path& folder, const ReadTokenizerFile& read) {
+  const Files source(folder, read);
+  const fs::path config_file = source.path("tokenizer_config.json");
+  const json config = source.object_if_there("tokenizer_config.json");
+  const json tokenizer_json = source.object_if_there("tokenizer.json");
 
   TokenizerFiles files;
-  if (fs::exists(json_file)) {
-    read_model(json_file, tokenizer_json, files);
+  if (source.has("tokenizer.json")) {
+    read_model(source.path("tokenizer.json"), tokenizer_json, files);
   } else {
-    if (!fs::exists(folder / "vocab.json"))
+    if (!source.has("vocab.json"))
       fail(folder, "no tokenizer here: neither vocab.json nor tokenizer.json");
-    read_vocab(folder / "vocab.json", read_object(folder / "vocab.json"), files);
-    read_merges_txt(folder / "merges.txt", files);
+    read_vocab(source.path("vocab.json"), source.object("vocab.json"), files);
+    read_merges_txt(source.path("merges.txt"), source.text("merges.txt"), files);
   }
   for (const char* side : {"padding_side", "truncation_side"})
     if (const auto found = config.find(side); found != config.end() && *found != "right")
@@ -287,7 +291,7 @@ TokenizerFiles read_tokenizer_files(const fs::path& folder) {
            fmt::format("{} = {} is not supported; allowed: right", side, found->dump()));
   files.max_length = read_max_length(config_file, config, files.max_length);
 
-  TokenCollector tokens(folder);
+  TokenCollector tokens(source);
   tokens.read(config, tokenizer_json);
   files.added_tokens = tokens.all();
   number_tokens(files.added_tokens, files.vocab);

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -28,7 +30,11 @@ struct TokenizerFiles {
   int max_length = 77;
 };
 
-// Throws std::runtime_error naming file, key and value.
-TokenizerFiles read_tokenizer_files(const std::filesystem::path& folder);
+// Text of a file of the `tokenizer` folder by its name; nullopt when there is none.
+using ReadTokenizerFile = std::function<std::optional<std::string>(const std::string& name)>;
+
+// `folder` is what messages call it. Throws std::runtime_error naming file, key and value.
+TokenizerFiles read_tokenizer_files(const std::filesystem::path& folder,
+                                    const ReadTokenizerFile& read);
 
 }  // namespace dream::engine

@@ -98,11 +98,12 @@ TEST(ModelFolder, OtherComponentsKeepTheirNames) {
 
 TEST(ModelFolder, NamesWhatIsMissing) {
   const TemporaryFolder files;
-  EXPECT_TRUE(holds(error_of([&] { ModelFolder::open(files.path() / "gone"); }), "no such folder"));
+  EXPECT_TRUE(holds(error_of([&] { ModelFolder::open(files.path() / "gone"); }),
+                    "no such file or folder"));
   EXPECT_TRUE(
       holds(error_of([&] { ModelFolder::open(files.path()); }), "model_index.json: is missing"));
   const auto file = files.write("file", "x");
-  EXPECT_TRUE(holds(error_of([&] { ModelFolder::open(file); }), "is not a folder"));
+  EXPECT_TRUE(holds(error_of([&] { ModelFolder::open(file); }), "is not a weight file"));
 
   files.write("model_index.json", index_text);
   std::filesystem::create_directories(files.path() / "unet");
@@ -111,9 +112,9 @@ TEST(ModelFolder, NamesWhatIsMissing) {
   EXPECT_FALSE(folder.has("vae"));
   EXPECT_TRUE(holds(error_of([&] { folder.weights("unet"); }), "unet: holds no weights"));
   EXPECT_TRUE(holds(error_of([&] { folder.config("unet"); }), "unet/config.json: no such file"));
-  EXPECT_TRUE(holds(error_of([&] { folder.folder("vae"); }), "vae: folder is missing"));
-  EXPECT_TRUE(holds(error_of([&] { folder.folder("adapter"); }), "names no component 'adapter'"));
-  EXPECT_TRUE(holds(error_of([&] { folder.folder("../unet"); }), "is not a component name"));
+  EXPECT_TRUE(holds(error_of([&] { folder.where("vae"); }), "vae: folder is missing"));
+  EXPECT_TRUE(holds(error_of([&] { folder.where("adapter"); }), "names no component 'adapter'"));
+  EXPECT_TRUE(holds(error_of([&] { folder.where("../unet"); }), "is not a component name"));
   std::filesystem::create_directories(files.path() / "scheduler");
   EXPECT_TRUE(holds(error_of([&] { folder.config("scheduler"); }), "scheduler_config.json"));
 }

@@ -1,0 +1,218 @@
+#include "weights/store/convert.hpp"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "weights/formats/json_file.hpp"
+#include "weights/formats/weight_file.hpp"
+#include "weights/formats/zip_writer.hpp"
+#include "weights/store/model_folder.hpp"
+#include "weights/store/model_source.hpp"
+#include "weights/store/write_tensors.hpp"
+
+namespace dream::weights {
+namespace fs = std::filesystem;
+namespace {
+
+// What each ending of a file's name promises.
+constexpr std::array<std::pair<std::string_view, FileFormat>, 5> endings = {
+    {{".safetensors", FileFormat::safetensors},
+     {".ckpt", FileFormat::torch_zip},
+     {".bin", FileFormat::torch_zip},
+     {".pt", FileFormat::torch_zip},
+     {".pth", FileFormat::torch_zip}}};
+
+std::optional<FileFormat> format_of(const fs::path& file) {
+  const std::string ending = file.extension().string();
+  const auto* found = std::ranges::find(endings, ending, [](const auto& each) {
+    return each.first;
+  });
+  return found == endings.end() ? std::nullopt : std::optional(found->second);
+}
+
+void check_free(const fs::path& out) {
+  std::error_code error;
+  if (!fs::exists(out, error)) return;
+  if (!fs::is_directory(out, error) || !fs::is_empty(out, error))
+    throw Error(fmt::format("{}: is there already; name what does not exist", out.string()));
+}
+
+// A folder that becomes `out` when it is complete, and is gone when it does not.
+class NewFolder {
+ public:
+  explicit NewFolder(const fs::path& out) : path_(out.string() + ".XXXXXX") {
+    if (out.has_parent_path()) fs::create_directories(out.parent_path());
+    if (::mkdtemp(path_.data()) == nullptr)
+      throw Error(fmt::format("{}: cannot be made: {}", out.string(),
+                              std::error_code(errno, std::generic_category()).message()));
+    fs::permissions(path_, fs::perms(0755));
+  }
+  ~NewFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  NewFolder(const NewFolder&) = delete;
+  NewFolder& operator=(const NewFolder&) = delete;
+
+  fs::path path() const { return path_; }
+  void become(const fs::path& out) {
+    std::error_code ignored;
+    if (fs::is_directory(out)) fs::remove(out, ignored);  // checked: it is empty
+    fs::rename(path_, out);
+    path_.clear();
+  }
+
+ private:
+  std::string path_;
+};
+
+void write_file(const fs::path& path, const FileBytes& bytes) {
+  OutputFile file(path);
+  file.write(bytes.data);
+  file.commit();
+}
+
+void write_json(const fs::path& path, const nlohmann::json& value) {
+  OutputFile file(path);
+  file.write(value.dump(2) + "\n");
+  file.commit();
+}
+
+// The stem of a component's weight file, which depends on the library that reads it.
+std::string weight_stem(const ModelFolder& model, const std::string& component, bool bin) {
+  const nlohmann::json& library = model.model_index().at(component).at(0);
+  if (library == "diffusers") return "diffusion_pytorch_model";
+  return bin ? "pytorch_model" : "model";
+}
+
+bool is_weight_name(const std::string& name) {
+  return format_of(name).has_value() || name.ends_with(".safetensors.index.json") ||
+         name.ends_with(".bin.index.json");
+}
+
+void write_component(const ModelFolder& model, const std::string& component, const fs::path& folder,
+                     const ConvertOptions& options, Converted& done) {
+  fs::create_directories(folder);
+  for (const std::string& name : model.file_names(component)) {
+    if (model.has_weights(component) && is_weight_name(name)) continue;
+    write_file(folder / name, *model.file(component, name));
+  }
+  if (!model.has_weights(component)) return;
+  const WeightFile weights = model.read(component);
+  const bool bin = options.target == Target::bin;
+  const std::string stem = weight_stem(model, component, bin);
+  const auto tensors = joined(weights.tensors);
+  if (bin) {
+    write_tensors(folder / (stem + ".bin"), tensors, FileFormat::torch_zip, options.dtype, {},
+                  done.notes);
+    return;
+  }
+  write_shards(folder, stem, tensors, options.dtype, options.shard_bytes, {{"format", "pt"}},
+               done.notes);
+}
+
+void add_to_zip(ZipWriter& zip, const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  for (const fs::path& path : files) {
+    const FileBytes bytes = map_file(path);
+    zip.add(path.lexically_relative(folder).generic_string(), bytes.data.size(),
+            [&](const WriteBytes& write) { write(bytes.data); });
+  }
+}
+
+void list_files(const fs::path& folder, Converted& done) {
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) done.files.push_back(entry.path());
+  std::sort(done.files.begin(), done.files.end());
+}
+
+Converted to_folder(const ModelFolder& model, const fs::path& out, const ConvertOptions& options) {
+  Converted done{{}, model.notes()};
+  NewFolder folder(out);
+  write_json(folder.path() / "model_index.json", model.model_index());
+  if (model.args()) write_json(folder.path() / "args.json", *model.args());
+  for (const std::string& component : model.components()) {
+    if (!model.has(component)) {
+      done.notes.push_back(fmt::format("{}: has no '{}', although model_index.json names it",
+                                       model.root().string(), component));
+      continue;
+    }
+    write_component(model, component, folder.path() / component, options, done);
+  }
+  if (out.extension() == ".zip") {
+    OutputFile file(out);
+    ZipWriter zip(file);
+    add_to_zip(zip, folder.path());
+    zip.finish();
+    file.commit();
+    done.files = {out};
+    return done;
+  }
+  folder.become(out);
+  list_files(out, done);
+  return done;
+}
+
+Converted to_file(const std::vector<JoinedTensor>& tensors, const fs::path& out, FileFormat format,
+                  const ConvertOptions& options, std::map<std::string, std::string> metadata,
+                  std::vector<std::string> notes) {
+  if (const auto promised = format_of(out); promised && *promised != format)
+    throw Error(fmt::format("{}: the name says {}, but {} is asked for", out.string(),
+                            *promised == FileFormat::safetensors ? "safetensors" : "torch",
+                            format == FileFormat::safetensors ? "safetensors" : "torch"));
+  if (fs::is_directory(out))
+    throw Error(fmt::format("{}: is a folder, the name of a file is expected", out.string()));
+  if (out.has_parent_path()) fs::create_directories(out.parent_path());
+  Converted done{{out}, std::move(notes)};
+  write_tensors(out, tensors, format, options.dtype, metadata, done.notes);
+  return done;
+}
+
+Converted to_checkpoint(const ModelFolder& model, const fs::path& out,
+                        const ConvertOptions& options) {
+  std::vector<std::string> notes = model.notes();
+  const auto tensors = to_single_file(model, notes);
+  const std::string prediction = model.config("scheduler").value("prediction_type", "epsilon");
+  return to_file(tensors, out, format_of(out).value_or(FileFormat::safetensors), options,
+                 {{"format", "pt"}, {"modelspec.prediction_type", prediction}}, std::move(notes));
+}
+
+Converted same_file(const fs::path& in, const fs::path& out, const ConvertOptions& options) {
+  const fs::path path = fs::is_directory(in) ? find_weight_file(in).value_or(in) : in;
+  WeightFile weights = read_weight_file(path);
+  const bool bin = options.target == Target::bin;
+  auto metadata = weights.format == Format::safetensors
+                      ? std::move(weights.metadata)
+                      : std::map<std::string, std::string>{};
+  metadata.emplace("format", "pt");
+  return to_file(joined(weights.tensors), out,
+                 bin ? FileFormat::torch_zip : FileFormat::safetensors, options,
+                 std::move(metadata), std::move(weights.notes));
+}
+
+}  // namespace
+
+Converted convert(const fs::path& in, const fs::path& out, const ConvertOptions& options) {
+  if (!fs::exists(in)) throw Error(fmt::format("{}: no such file or folder", in.string()));
+  check_free(out);
+  const bool keeps = options.target == Target::safetensors || options.target == Target::bin;
+  const bool is_model = ModelFolder::is_model(in);
+  const bool is_tree = is_model && (fs::is_directory(in) || open_zip_source(in) != nullptr);
+  if (!is_model && !keeps)
+    throw Error(fmt::format("{}: is no whole model, which this format asks for: give a diffusers "
+                            "folder, an output.zip or a single-file checkpoint",
+                            in.string()));
+  if (keeps && !is_tree) return same_file(in, out, options);
+  const ModelFolder model = ModelFolder::open(in, options.single_file);
+  if (options.target == Target::single_file) return to_checkpoint(model, out, options);
+  return to_folder(model, out, options);
+}
+
+}  // namespace dream::weights
