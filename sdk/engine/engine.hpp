@@ -72,7 +72,7 @@ struct GenerateRequest {
   int height = 0;
   int num_outputs = 1;
   int num_inference_steps = 50;
-  double guidance_scale = 7.5;    // <= 1: no classifier-free guidance
+  double guidance_scale = 7.5;    // <= 1: no classifier-free guidance; LCM weights are told it
   double guidance_rescale = 0.0;  // 0..1, arXiv 2305.08891 section 3.4
   double eta = 0.0;               // 0..1: noise DDIM puts back; other schedulers do not use it
   std::string scheduler = "DPMSolverMultistep";

@@ -179,7 +179,8 @@ struct Probe {
     } else if (op == "unet") {
       TextContext text(input(operation, "context"));
       outputs[out] = parts.unet.forward(input(operation, "sample"),
-                                        operation.at("timestep").get<double>(), text);
+                                        operation.at("timestep").get<double>(), text,
+                                        operation.value("guidance_scale", 1.0));
     } else if (op == "decode") {
       outputs[out] = parts.vae.decode(input(operation, "latents"), strip_limit(operation));
     } else if (op == "encode") {

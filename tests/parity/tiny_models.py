@@ -90,6 +90,11 @@ TINY = {
         unet=dict(in_channels=9, block_out_channels=(16, 32), layers_per_block=1,
                   attention_head_dim=4, down_block_types=(CROSS_DOWN, DOWN),
                   up_block_types=(UP, CROSS_UP), norm_num_groups=4)),
+    # A consistency model, distilled from a guided one: told the guidance scale.
+    "consistency": Tiny(
+        unet=dict(time_cond_proj_dim=24, block_out_channels=(32, 32), layers_per_block=1,
+                  attention_head_dim=4, down_block_types=(CROSS_DOWN, DOWN),
+                  up_block_types=(UP, CROSS_UP), norm_num_groups=8)),
     # No middle at all, another number of heads, four levels.
     "no-middle": Tiny(
         unet=dict(block_out_channels=(16, 16, 32, 32), layers_per_block=1,

@@ -17,7 +17,8 @@ Conv2d same_size_conv(const Weights& weights, std::int64_t in, std::int64_t out,
 UNet2DConditionModel::UNet2DConditionModel(const UNetConfig& config, const Weights& weights)
     : config_(config),
       time_embedding_(weights.scope("time_embedding"), config.time_proj.channels,
-                      config.time_embed_dim, config.resnet.act, config.timestep_post_act),
+                      config.time_embed_dim, config.resnet.act, config.timestep_post_act,
+                      config.time_cond_proj_dim),
       conv_in_(same_size_conv(weights.scope("conv_in"), config.in_channels,
                               config.down_blocks.front().out_channels, config.conv_in_kernel)),
       conv_norm_out_(weights.scope("conv_norm_out"), config.down_blocks.front().out_channels,
@@ -35,14 +36,19 @@ UNet2DConditionModel::UNet2DConditionModel(const UNetConfig& config, const Weigh
   }
 }
 
-at::Tensor UNet2DConditionModel::embed_time(double timestep, const at::Tensor& sample) const {
-  const auto embedding = time_embedding_(config_.time_proj(timestep).to(sample.options()));
+at::Tensor UNet2DConditionModel::embed_time(double timestep, double guidance_scale,
+                                            const at::Tensor& sample) const {
+  at::Tensor guidance;
+  if (config_.time_cond_proj_dim > 0)
+    guidance = guidance_code(guidance_scale, config_.time_cond_proj_dim).to(sample.options());
+  const auto embedding =
+      time_embedding_(config_.time_proj(timestep).to(sample.options()), guidance);
   return config_.time_embed_act ? apply(*config_.time_embed_act, embedding) : embedding;
 }
 
 at::Tensor UNet2DConditionModel::forward(const at::Tensor& sample, double timestep,
-                                         TextContext& text) const {
-  const auto temb = embed_time(timestep, sample);
+                                         TextContext& text, double guidance_scale) const {
+  const auto temb = embed_time(timestep, guidance_scale, sample);
   auto hidden = config_.center_input_sample ? 2 * sample - 1 : sample;
   hidden = conv_in_(hidden.contiguous(at::MemoryFormat::ChannelsLast));
 

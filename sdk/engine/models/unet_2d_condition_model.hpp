@@ -21,13 +21,15 @@ class UNet2DConditionModel {
   UNet2DConditionModel(const UNetConfig& config, const Weights& weights);
 
   // `sample` is [batch, in_channels, height, width] and `text` holds [batch, tokens, width], both
-  // in the weights' precision. The result has out_channels and the sample's size.
-  at::Tensor forward(const at::Tensor& sample, double timestep, TextContext& text) const;
+  // in the weights' precision. `guidance_scale` counts for models that were distilled from a guided
+  // one (time_cond_proj_dim). The result has out_channels and the sample's size.
+  at::Tensor forward(const at::Tensor& sample, double timestep, TextContext& text,
+                     double guidance_scale = 1) const;
 
   const UNetConfig& config() const { return config_; }
 
  private:
-  at::Tensor embed_time(double timestep, const at::Tensor& sample) const;
+  at::Tensor embed_time(double timestep, double guidance_scale, const at::Tensor& sample) const;
 
   UNetConfig config_;
   TimestepEmbedding time_embedding_;

@@ -25,7 +25,7 @@ bool has_cross_attention(const Config& config, const std::string& key, const std
 void refuse_unsupported(Config& config) {
   for (const char* key :
        {"addition_embed_type", "class_embed_type", "num_class_embeds", "encoder_hid_dim",
-        "encoder_hid_dim_type", "time_cond_proj_dim", "cross_attention_norm"}) {
+        "encoder_hid_dim_type", "cross_attention_norm"}) {
     config.only(key, nullptr);
   }
   config.only("dual_cross_attention", false);
@@ -37,6 +37,15 @@ void refuse_unsupported(Config& config) {
   config.ignore({"upcast_attention", "dropout", "resnet_skip_time_act", "resnet_out_scale_factor",
                  "mid_block_only_cross_attention", "addition_embed_type_num_heads",
                  "addition_time_embed_dim", "projection_class_embeddings_input_dim"});
+}
+
+std::int64_t read_time_cond_proj_dim(Config& config) {
+  constexpr std::int64_t least = 4;  // two frequencies, which the ends of their range are
+  if (!config.has("time_cond_proj_dim")) return 0;
+  const auto width = config.integer("time_cond_proj_dim");
+  if (width < least)
+    config.fail("time_cond_proj_dim", fmt::format("is {}; at least {}", width, least));
+  return width;
 }
 
 ResnetStyle read_resnet_style(Config& config, std::int64_t time_embed_dim) {
@@ -183,6 +192,7 @@ UNetConfig read_unet_config(Config config, const Warn& warn) {
   unet.center_input_sample = config.flag("center_input_sample", false);
   unet.time_proj = {finest, config.flag("flip_sin_to_cos", true), config.number("freq_shift", 0)};
   unet.time_embed_dim = config.integer("time_embedding_dim", 4 * finest);
+  unet.time_cond_proj_dim = read_time_cond_proj_dim(config);
   unet.timestep_post_act = optional_activation(config, "timestep_post_act");
   unet.time_embed_act = optional_activation(config, "time_embedding_act_fn");
   unet.resnet = read_resnet_style(config, unet.time_embed_dim);

@@ -19,6 +19,7 @@ struct UNetConfig {
   bool center_input_sample = false;
   Timesteps time_proj{};
   std::int64_t time_embed_dim = 0;
+  std::int64_t time_cond_proj_dim = 0;  // of the guidance scale's code; 0: the model takes none
   std::optional<Activation> timestep_post_act, time_embed_act;
   ResnetStyle resnet;
   std::vector<BlockShape> down_blocks;  // fine to coarse

@@ -21,6 +21,9 @@ struct Components {
   nlohmann::json scheduler;  // scheduler_config.json
   Compute compute;
 
+  // A UNet that is told the guidance scale: no second, negative prompt beside it.
+  bool has_built_in_guidance() const { return unet.config().time_cond_proj_dim > 0; }
+
   // A UNet that sees mask and masked picture beside the latents.
   bool is_inpainting() const {
     return unet.config().in_channels == 2 * vae.config().latent_channels + 1;

@@ -18,11 +18,13 @@ at::Tensor rescaled(const at::Tensor& guided, const at::Tensor& prompt, double s
   return share * (guided * (spread(prompt) / spread(guided))) + (1 - share) * guided;
 }
 
-// One UNet call: alone, or with the negative prompts' half beside it (arXiv 2207.12598).
+// One UNet call: alone, with the guidance built into the model where it is, or with the negative
+// prompts' half beside it (arXiv 2207.12598).
 at::Tensor predict(const Components& parts, const Plan& plan, const at::Tensor& sample,
                    double timestep, TextContext& text) {
   const auto input = sample.to(parts.compute.dtype);
-  if (!plan.guided) return parts.unet.forward(input, timestep, text).to(at::kFloat);
+  if (!plan.guided)
+    return parts.unet.forward(input, timestep, text, plan.guidance_scale).to(at::kFloat);
   const auto both =
       parts.unet.forward(at::cat({input, input}), timestep, text).to(at::kFloat).chunk(2);
   const auto guided = both[0] + plan.guidance_scale * (both[1] - both[0]);
@@ -32,9 +34,9 @@ at::Tensor predict(const Components& parts, const Plan& plan, const at::Tensor& 
 }  // namespace
 
 Denoiser::Denoiser(const Components& parts, const Plan& plan, const std::string& scheduler,
-                   const SchedulerOptions& options, Start start, at::Generator generator)
+                   Start start, at::Generator generator)
     : plan_(plan),
-      scheduler_(make_scheduler(scheduler, parts.scheduler, options)),
+      scheduler_(make_scheduler(scheduler, parts.scheduler, plan.scheduler)),
       start_(std::move(start)),
       generator_(std::move(generator)) {
   scheduler_->set_timesteps(plan.scheduled_steps);

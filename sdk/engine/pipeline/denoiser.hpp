@@ -26,8 +26,8 @@ struct Start {
 class Denoiser {
  public:
   // `generator` goes on to feed the steps that draw noise.
-  Denoiser(const Components& parts, const Plan& plan, const std::string& scheduler,
-           const SchedulerOptions& options, Start start, at::Generator generator);
+  Denoiser(const Components& parts, const Plan& plan, const std::string& scheduler, Start start,
+           at::Generator generator);
 
   int done() const { return done_; }
   int left() const { return plan_.steps - done_; }

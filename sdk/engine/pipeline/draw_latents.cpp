@@ -24,9 +24,7 @@ std::vector<at::Tensor> draw_latents(const Components& parts, const GenerateRequ
   for (int index = first; index < first + count; ++index) {
     auto generator = picture_generator(request.seed, index);
     const auto start = start_of(parts, plan, condition, generator);
-    loops.emplace_back(parts, plan, request.scheduler,
-                       SchedulerOptions{.karras = request.karras, .eta = request.eta}, start,
-                       generator);
+    loops.emplace_back(parts, plan, request.scheduler, start, generator);
   }
   TextContext text(count == 1 ? states : states.repeat_interleave(count, 0));
   while (loops.front().left() > 0) {

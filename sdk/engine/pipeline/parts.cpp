@@ -82,7 +82,7 @@ class HandLoop final : public DenoiseLoop {
     auto generator = picture_generator(static_cast<std::int64_t>(request.seed), 0);
     auto start = start_of(parts, plan, condition_on_image(parts, {}, plan), generator);
     if (request.latents) start.noise = to_tensor(*request.latents).to(parts.compute.device);
-    return {parts, plan, request.scheduler, {}, start, generator};
+    return {parts, plan, request.scheduler, start, generator};
   }
 
   // What was shown may have been changed.

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <string_view>
 
-#include "sdk/engine/schedulers/scheduler.hpp"
 #include "sdk/engine/text/prompt_syntax.hpp"
 
 namespace dream::engine {
@@ -56,6 +55,13 @@ void check_prompt_loras(std::string_view input, const std::string& text, PromptS
   }
 }
 
+// diffusers starts a consistency model from a picture by laying all its steps out below the
+// picture's noise (LatentConsistencyModelImg2ImgPipeline), not by leaving steps out.
+bool keeps_all_steps(const GenerateRequest& request, const Components& parts) {
+  return request.scheduler == "LCM" && parts.has_built_in_guidance() && !request.mask &&
+         !parts.is_inpainting();
+}
+
 // Fills in what starting from a picture changes. Steps and rounding as in diffusers' get_timesteps.
 void plan_image(const GenerateRequest& request, const Components& parts, Plan& plan) {
   if (!request.image) {
@@ -70,6 +76,11 @@ void plan_image(const GenerateRequest& request, const Components& parts, Plan& p
   }
   const double strength = request.prompt_strength;
   check_share("prompt_strength", strength);
+  if (keeps_all_steps(request, parts)) {
+    plan.scheduler.strength = strength;
+    plan.from_noise = false;
+    return;
+  }
   plan.steps = static_cast<int>(plan.scheduled_steps * strength);
   if (plan.steps < 1) {
     throw InvalidInput(fmt::format(
@@ -116,10 +127,11 @@ Plan make_plan(const GenerateRequest& request, const Components& parts) {
   check_share("guidance_rescale", request.guidance_rescale);
   check_share("eta", request.eta);
   plan.guidance_rescale = request.guidance_rescale;
-  plan.guided = request.guidance_scale > 1;
+  plan.guided = request.guidance_scale > 1 && !parts.has_built_in_guidance();
+  plan.scheduler = {.karras = request.karras, .eta = request.eta};
   plan_image(request, parts, plan);
   // A scheduler that cannot be made, or not with so many steps, is refused here as well.
-  make_scheduler(request.scheduler, parts.scheduler, {.karras = request.karras})
+  make_scheduler(request.scheduler, parts.scheduler, plan.scheduler)
       ->set_timesteps(plan.scheduled_steps);
   return plan;
 }

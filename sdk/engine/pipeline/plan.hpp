@@ -6,6 +6,7 @@
 
 #include "sdk/engine/engine.hpp"
 #include "sdk/engine/pipeline/components.hpp"
+#include "sdk/engine/schedulers/scheduler.hpp"
 
 namespace dream::engine {
 
@@ -15,6 +16,7 @@ struct Plan {
   int scheduled_steps = 1;  // what the scheduler lays out
   int steps = 1;            // the last of them, which are run: fewer when a picture is the start
   bool from_noise = true;   // nothing of the picture is in the first latents
+  SchedulerOptions scheduler;
   double guidance_scale = 1, guidance_rescale = 0;
   bool guided = false;  // classifier-free guidance: every UNet call sees both prompts
 };

@@ -25,6 +25,8 @@ void StableDiffusion::generate(const GenerateRequest& request,
     const auto plan = make_plan(request, parts_);
     const auto variant = variants_.get(parts_, request.loras, request.on_log);
     const Components& parts = variant ? *variant : parts_;
+    if (parts.has_built_in_guidance() && !request.negative_prompt.empty() && request.on_log)
+      request.on_log("negative_prompt is not used: these weights have their guidance built in");
     const auto states = encode_prompts(parts, request, plan.guided);
     const auto condition = condition_on_image(parts, request, plan);
     const int together = pictures_at_once(parts, plan);

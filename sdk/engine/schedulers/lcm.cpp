@@ -15,8 +15,9 @@ namespace {
 
 class LCMScheduler final : public Scheduler {
  public:
-  explicit LCMScheduler(const SchedulerConfig& config)
-      : schedule_(read_noise_schedule(config, config.flag("rescale_betas_zero_snr", false))),
+  LCMScheduler(const SchedulerConfig& config, double strength)
+      : strength_(strength),
+        schedule_(read_noise_schedule(config, config.flag("rescale_betas_zero_snr", false))),
         prediction_type_(
             config.choice("prediction_type", "epsilon", {"epsilon", "sample", "v_prediction"})),
         original_steps_(
@@ -29,19 +30,25 @@ class LCMScheduler final : public Scheduler {
 
   // Evenly taken from the timesteps of the solver that the model was distilled from.
   void set_timesteps(int num_inference_steps) override {
-    if (num_inference_steps < 1 || num_inference_steps > original_steps_) {
+    const int available = static_cast<int>(original_steps_ * strength_);
+    if (available < 1) {
+      throw InvalidInput(fmt::format(
+          "prompt_strength is {}: of the {} steps of the distilled solver none would remain",
+          strength_, original_steps_));
+    }
+    if (num_inference_steps < 1 || num_inference_steps > available) {
       throw InvalidInput(fmt::format(
           "num_inference_steps: {} is not allowed with LCM; allowed: 1 to {}, the steps of the "
-          "distilled solver (original_inference_steps)",
-          num_inference_steps, original_steps_));
+          "distilled solver (original_inference_steps){}",
+          num_inference_steps, available, strength_ < 1 ? " times prompt_strength" : ""));
     }
     const int spacing = schedule_.num_train_timesteps() / original_steps_;
     timesteps_.clear();
     // numpy.linspace multiplies the step, which is rounded, by the index.
-    const double stride = static_cast<double>(original_steps_) / num_inference_steps;
+    const double stride = static_cast<double>(available) / num_inference_steps;
     for (int i = 0; i < num_inference_steps; ++i) {
       const int skipped = static_cast<int>(std::floor(i * stride));
-      timesteps_.push_back((original_steps_ - skipped) * spacing - 1);
+      timesteps_.push_back((available - skipped) * spacing - 1);
     }
     step_index_ = 0;
   }
@@ -81,6 +88,7 @@ class LCMScheduler final : public Scheduler {
     return alpha * sample - sigma * model_output;
   }
 
+  double strength_;
   NoiseSchedule schedule_;
   std::string prediction_type_;
   int original_steps_;
@@ -94,8 +102,8 @@ class LCMScheduler final : public Scheduler {
 
 }  // namespace
 
-std::unique_ptr<Scheduler> make_lcm(const nlohmann::json& config) {
-  return std::make_unique<LCMScheduler>(SchedulerConfig("LCM", config));
+std::unique_ptr<Scheduler> make_lcm(const nlohmann::json& config, double strength) {
+  return std::make_unique<LCMScheduler>(SchedulerConfig("LCM", config), strength);
 }
 
 }  // namespace dream::engine

@@ -35,7 +35,7 @@ std::unique_ptr<Scheduler> make_scheduler(const std::string& name, const nlohman
       {"PNDM", {[](const Json& c, const Options&) { return make_pndm(c); }, false}},
       {"UniPCMultistep",
        {[](const Json& c, const Options& o) { return make_unipc_multistep(c, o.karras); }, true}},
-      {"LCM", {[](const Json& c, const Options&) { return make_lcm(c); }, false}},
+      {"LCM", {[](const Json& c, const Options& o) { return make_lcm(c, o.strength); }, false}},
   };
   const auto found = entries.find(name);
   if (found == entries.end())

@@ -55,6 +55,7 @@ class Scheduler {
 struct SchedulerOptions {
   bool karras = false;  // Karras sigma spacing (arXiv 2206.00364, eq. 5)
   double eta = 0;       // DDIM alone: share of the noise that each step puts back
+  double strength = 1;  // LCM alone: share of the noise levels that the steps are laid out over
 };
 
 // The scheduler called `name` (scheduler_names in engine.hpp) as `config` sets it up. The config is
@@ -71,7 +72,7 @@ std::unique_ptr<Scheduler> make_dpmsolver_multistep(const nlohmann::json& config
 std::unique_ptr<Scheduler> make_euler_ancestral_discrete(const nlohmann::json& config);
 std::unique_ptr<Scheduler> make_euler_discrete(const nlohmann::json& config, bool karras);
 std::unique_ptr<Scheduler> make_heun_discrete(const nlohmann::json& config, bool karras);
-std::unique_ptr<Scheduler> make_lcm(const nlohmann::json& config);
+std::unique_ptr<Scheduler> make_lcm(const nlohmann::json& config, double strength);
 std::unique_ptr<Scheduler> make_lms_discrete(const nlohmann::json& config, bool karras);
 std::unique_ptr<Scheduler> make_pndm(const nlohmann::json& config);
 std::unique_ptr<Scheduler> make_unipc_multistep(const nlohmann::json& config, bool karras);
