@@ -136,7 +136,7 @@ int run_predict(const PredictFlags& flags) {
   const TemporaryFolder state;
   ProgressBar bar(stderr);
   WorkerPool pool(session.io(), options);
-  PredictionService service(session.io(), pool, state.path);
+  PredictionService service(pool, state.path);
   if (!load(session, pool, file.name + " " + weights_name(options.weights), bar))
     return exit_failed;
 

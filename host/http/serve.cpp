@@ -47,7 +47,7 @@ class Host {
       : options_(options),
         folder_(state_folder(options)),
         workers_(io_, options.worker),
-        service_(io_, workers_, folder_),
+        service_(workers_, folder_),
         intake_(io_, service_, workers_, static_cast<std::size_t>(options.worker.slots)),
         health_checks_(io_, workers_),
         routes_(workers_, intake_, webhooks_, health_checks_, names_of(options.worker.templates),

@@ -25,9 +25,8 @@ const nlohmann::json& declared(const std::vector<nlohmann::json>& schemas, const
 
 }  // namespace
 
-PredictionService::PredictionService(boost::asio::io_context& io, WorkerPool& workers,
-                                     std::filesystem::path state_folder)
-    : io_(io), workers_(workers), state_folder_(std::move(state_folder)) {}
+PredictionService::PredictionService(WorkerPool& workers, std::filesystem::path state_folder)
+    : workers_(workers), state_folder_(std::move(state_folder)) {}
 
 PredictionService::Created PredictionService::create(PredictionRequest request) {
   const Health health = workers_.health();

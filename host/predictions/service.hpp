@@ -2,7 +2,6 @@
 // Lives on the host's one io_context thread, as everything in the host but webhook delivery.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -29,8 +28,7 @@ struct PredictionRequest {
 
 class PredictionService {
  public:
-  PredictionService(boost::asio::io_context& io, WorkerPool& workers,
-                    std::filesystem::path state_folder);
+  PredictionService(WorkerPool& workers, std::filesystem::path state_folder);
 
   enum class Refusal { none, not_ready, busy };
   struct Created {
@@ -51,7 +49,6 @@ class PredictionService {
   std::filesystem::path new_folder();
 
  private:
-  boost::asio::io_context& io_;
   WorkerPool& workers_;
   std::filesystem::path state_folder_;
   std::unordered_map<std::string, std::shared_ptr<Prediction>> running_;

@@ -88,7 +88,7 @@ DiffusionJob diffusion_job(const RunState& run, const dream_overrides* overrides
   request.karras = run.input_or("karras", false);
   request.clip_skip = run.input_or("clip_skip", 0);
   request.loras = lora_inputs(run);
-  if (run.input_or<std::string>("prompt_syntax", "compel") == "a1111")
+  if (request.prompt_syntax == engine::PromptSyntax::a1111)
     add_prompt_loras(prompt_loras(request.prompt), store, request.loras);
   job.seed_drawn = run.input_json("seed").is_null();
   request.seed = job.seed_drawn ? draw_seed() : run.input_json("seed").get<std::int64_t>();

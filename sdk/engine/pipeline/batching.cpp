@@ -56,11 +56,15 @@ constexpr std::int64_t most_useful_bytes_on_cpu = 256 << 20;
 
 int pictures_at_once(const Components& parts, const Plan& plan) {
   if (plan.pictures == 1) return 1;
+  const auto each = unet_bytes(parts, plan);
+  const auto fitting = [&](std::int64_t bytes) {
+    return static_cast<int>(std::clamp<std::int64_t>(bytes / each, 1, plan.pictures));
+  };
+  const bool cpu = parts.compute.device.is_cpu();
+  const int useful = cpu ? fitting(most_useful_bytes_on_cpu) : plan.pictures;
+  if (useful == 1) return 1;  // whatever is free
   // Half of what is free: other requests and the decoder need memory too.
-  auto bytes = free_memory_bytes() / 2;
-  if (parts.compute.device.is_cpu()) bytes = std::min(bytes, most_useful_bytes_on_cpu);
-  const auto fitting = bytes / unet_bytes(parts, plan);
-  return static_cast<int>(std::clamp<std::int64_t>(fitting, 1, plan.pictures));
+  return std::min(useful, fitting(free_memory_bytes() / 2));
 }
 
 }  // namespace dream::engine
