@@ -1,5 +1,8 @@
 """Weighted and long prompts: ours against live compel 2.5.1 and A1111's published rules."""
+import concurrent.futures
 import functools
+import multiprocessing
+import os
 import random
 
 import pytest
@@ -66,7 +69,14 @@ def generated(count):
 
 
 PROMPTS = WRITTEN + generated(260)
-parse = functools.cache(Compel.parse_prompt_string)
+
+
+@functools.cache
+def parsed():
+    """What compel reads in each prompt: nearly all of its time, so once, by every core."""
+    with concurrent.futures.ProcessPoolExecutor(
+            os.cpu_count(), mp_context=multiprocessing.get_context("fork")) as pool:
+        return dict(zip(PROMPTS, pool.map(Compel.parse_prompt_string, PROMPTS, chunksize=4)))
 
 
 @pytest.fixture(scope="module", params=["emoji-sd", "random"])
@@ -91,10 +101,14 @@ def text_model(request, tmp_path_factory):
 
 
 def encode(folder, prompts, **options):
-    operations = [{"op": "text", "prompt": prompt, "out": str(i)} | options
-                  for i, prompt in enumerate(prompts)]
-    reply = run_engine(folder, operations)
-    return [reply.operation(i).get("error") or reply.tensors[str(i)] for i in range(len(prompts))]
+    return encode_each(folder, [{"prompt": prompt} | options for prompt in prompts])
+
+
+def encode_each(folder, requests):
+    """States, or the message where there are none."""
+    reply = run_engine(folder, [{"op": "text", "out": str(i)} | request
+                                for i, request in enumerate(requests)])
+    return [reply.operation(i).get("error") or reply.tensors[str(i)] for i in range(len(requests))]
 
 
 def relative_error(ours, theirs):
@@ -106,7 +120,7 @@ def relative_error(ours, theirs):
 def test_compel(text_model):
     folder, tokenizer, encoder = text_model
     compel = Compel(tokenizer, encoder, truncate_long_prompts=False)
-    compel.parse_prompt_string = parse  # nearly all of its time
+    compel.parse_prompt_string = parsed().get
     assert len(PROMPTS) >= 300
     worst, wrong = 0.0, []
     for prompt, ours in zip(PROMPTS, encode(folder, PROMPTS)):
@@ -180,25 +194,28 @@ def test_a1111(text_model):
 
 def test_plain_has_no_weights(text_model):
     folder = text_model[0]
-    plain, words = encode(folder, ["a fox++", "a fox + +"], prompt_syntax="plain")
-    compel, = encode(folder, ["a fox++"])
+    plain, words, compel = encode_each(folder, [
+        {"prompt": "a fox++", "prompt_syntax": "plain"},
+        {"prompt": "a fox + +", "prompt_syntax": "plain"}, {"prompt": "a fox++"}])
     assert plain.shape == words.shape and not torch.equal(plain, compel)
 
 
 def test_guidance_pads_the_shorter_prompt(text_model):
     folder = text_model[0]
-    long, empty = "a fox. " * 40, encode(folder, [""])[0]
-    for syntax in ["compel", "a1111", "plain"]:
-        both, = encode(folder, ["fox"], negative_prompt=long, guided=True, prompt_syntax=syntax)
+    empty, *pairs = encode_each(folder, [{"prompt": ""}, *(
+        {"prompt": "fox", "negative_prompt": "a fox. " * 40, "guided": True,
+         "prompt_syntax": syntax} for syntax in ["compel", "a1111", "plain"])])
+    for both in pairs:
         assert both.shape[0] == 2 and both.shape[1] == 154
         assert torch.equal(both[1, 77:], empty[0])
 
 
 def test_a_prompt_that_cannot_be_read_says_where(text_model):
     folder = text_model[0]
-    for prompt, word in [("a cat.swap(dog)", "swap"), ("(\"a\", \"b\").blend(1)", "2 prompts"),
-                         ("(" * 100 + "a" + ")" * 100, "64 deep"), ("(a)99999", "1000")]:
-        error, = encode(folder, [prompt])
+    words = {"a cat.swap(dog)": "swap", "(\"a\", \"b\").blend(1)": "2 prompts",
+             "(" * 100 + "a" + ")" * 100: "64 deep", "(a)99999": "1000"}
+    *errors, negative = encode_each(folder, [*({"prompt": prompt} for prompt in words), {
+        "prompt": "a", "negative_prompt": "cat.swap(dog)", "guided": True}])
+    for error, word in zip(errors, words.values(), strict=True):
         assert isinstance(error, str) and word in error
-    error, = encode(folder, ["a"], negative_prompt="cat.swap(dog)", guided=True)
-    assert error.startswith("negative_prompt")
+    assert negative.startswith("negative_prompt")
