@@ -164,7 +164,7 @@ struct EngineOptions {
   std::int64_t lora_bytes = std::int64_t{1} << 30;
   // Folder of CLIP's tokenizer (share/dream/clip_vocabulary), for single-file checkpoints, which
   // hold none.
-  std::filesystem::path clip_vocabulary;
+  std::filesystem::path clip_vocabulary{};
 };
 
 class Engine {
