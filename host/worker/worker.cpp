@@ -96,6 +96,7 @@ void Worker::init(const nlohmann::json& message) {
   host_.engine_options.dtype = message.value("dtype", "auto");
   host_.engine_options.threads = message.value("threads", 0);
   host_.engine_options.clip_vocabulary = host::clip_vocabulary();
+  host_.engine_options.safety_checker = stored_safety_checker(host_.models);
   host_.defaults = diffusion_defaults(host_.weights);
   load_templates(message, message.value("setup", true));
 }

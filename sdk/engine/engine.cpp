@@ -79,7 +79,8 @@ class TorchEngine final : public Engine {
   explicit TorchEngine(const EngineOptions& options)
       : compute_{.dtype = at::kFloat, .device = choose_device(options.device)},
         lora_bytes_(options.lora_bytes),
-        vocabulary_(options.clip_vocabulary) {
+        vocabulary_(options.clip_vocabulary),
+        safety_checker_(options.safety_checker) {
     compute_.dtype = choose_dtype(options.dtype, compute_.device);
     // Stated even when it is libtorch's own choice: threads made later inherit a stated number.
     install_cpu_allocator();
@@ -103,7 +104,8 @@ class TorchEngine final : public Engine {
     try {
       auto pipeline =
           std::make_shared<const StableDiffusion>(
-              Components::load(folder, vocabulary_, compute_, warn), lora_bytes_);
+              Components::load(folder, vocabulary_, safety_checker_, compute_, warn),
+              lora_bytes_);
       pipelines_[key] = pipeline;
       return pipeline;
     } catch (const c10::Error& error) {
@@ -138,6 +140,7 @@ class TorchEngine final : public Engine {
   int threads_ = at::get_num_threads();
   std::int64_t lora_bytes_;
   fs::path vocabulary_;
+  fs::path safety_checker_;
   std::mutex mutex_;
   std::map<std::string, std::weak_ptr<const Pipeline>> pipelines_;
 };

@@ -27,6 +27,15 @@ class Canceled : public std::exception {
   const char* what() const noexcept override { return "canceled"; }
 };
 
+// Thrown out of generate() when the safety checker left no picture. Worded as the original
+// templates word it, for clients look for that.
+class AllFlagged : public std::runtime_error {
+ public:
+  AllFlagged()
+      : std::runtime_error(
+            "NSFW content detected. Try running it again, or try a different prompt.") {}
+};
+
 // 8-bit RGB, height x width x 3, row-major.
 struct Image {
   int width = 0;
@@ -89,7 +98,7 @@ struct GenerateRequest {
 
   std::vector<WeightOverlay> loras;
   std::vector<WeightOverlay> embeddings;  // textual inversion
-  bool disable_safety_check = false;
+  bool disable_safety_check = false;  // without a checker, nothing is checked in any case
 
   // Called after each denoise step of the pictures that are drawn together; false stops the
   // request: generate() throws Canceled.
@@ -133,6 +142,7 @@ struct ModelInfo {
   int latent_channels = 4;
   int text_tokens = 77;  // of one context window
   int text_width = 768;  // of a text embedding
+  bool safety_checker = false;  // pictures are checked unless a request says otherwise
 };
 
 // One set of weights, ready to draw. Immutable: any number of threads may call generate().
@@ -141,7 +151,8 @@ class Pipeline {
   virtual ~Pipeline() = default;
   virtual const ModelInfo& info() const = 0;
   // Draws request.num_outputs pictures and hands each to `on_image` (index from 0) as soon as it is
-  // decoded. Throws InvalidInput, Canceled, std::runtime_error.
+  // decoded. Pictures that the safety checker flags are left out. Throws InvalidInput, Canceled,
+  // AllFlagged, std::runtime_error.
   virtual void generate(const GenerateRequest& request,
                         const std::function<void(int index, Image image)>& on_image) const = 0;
 
@@ -165,6 +176,9 @@ struct EngineOptions {
   // Folder of CLIP's tokenizer (share/dream/clip_vocabulary), for single-file checkpoints, which
   // hold none.
   std::filesystem::path clip_vocabulary{};
+  // For weights that carry no safety checker: the folder of one (config.json and weights) or, of
+  // the published one, the weight file. Empty: none.
+  std::filesystem::path safety_checker = {};
 };
 
 class Engine {

@@ -1,7 +1,7 @@
 // Runs single stages of the engine for the parity tests. Reads one JSON request from stdin:
 //   {"model": FOLDER, "inputs": FILE?, "output": FILE, "threads": N, "dtype": D,
-//    "operations": [{"op": "text|unet|decode|encode|latents|generate|encode_image", "out": NAME,
-//    ...}]}
+//    "operations": [{"op": "text|unet|decode|encode|latents|generate|encode_image|safety",
+//    "out": NAME, ...}]}
 // Tensors go in and out as safetensors. Prints one JSON object: an entry per operation with its
 // seconds and, where it failed, the error and its kind.
 #include <ATen/ATen.h>
@@ -143,6 +143,9 @@ struct Probe {
       return step.step != cancel_at;
     };
     request.on_log = [&](const std::string& line) { reply["log"].push_back(line); };
+    request.disable_safety_check = operation.value("disable_safety_check", false);
+    reply["flagged"] = json::array();
+    request.on_flagged = [&](int index) { reply["flagged"].push_back(index); };
     pipeline.generate(request, [&](int index, Image image) {
       outputs[out + "." + std::to_string(index)] = to_tensor(image);
     });
@@ -187,6 +190,16 @@ struct Probe {
       const auto gaussian = parts.vae.encode(input(operation, "pixels"), strip_limit(operation));
       outputs[out + ".mean"] = gaussian.mean;
       outputs[out + ".logvar"] = gaussian.logvar;
+    } else if (op == "safety") {
+      const auto pixels = input(operation, "pixels").to(at::kByte).contiguous();
+      const auto* first = pixels.const_data_ptr<std::uint8_t>();
+      const auto scores = parts.safety_checker->scores({static_cast<int>(pixels.size(1)),
+                                                        static_cast<int>(pixels.size(0)),
+                                                        3,
+                                                        {first, first + pixels.numel()}});
+      outputs[out + ".special_care"] = at::tensor(at::ArrayRef<float>(scores.special_care));
+      outputs[out + ".concepts"] = at::tensor(at::ArrayRef<float>(scores.concepts));
+      reply["flagged"] = scores.flagged();
     } else if (op == "latents") {
       const auto plan = make_plan(request, parts);
       const auto states = encode_prompts(parts, request, plan.guided);
@@ -212,6 +225,8 @@ struct Probe {
       failed("InvalidInput", error);
     } catch (const Canceled& error) {
       failed("Canceled", error);
+    } catch (const AllFlagged& error) {
+      failed("AllFlagged", error);
     } catch (const std::exception& error) {
       failed("runtime_error", error);
     }
@@ -228,6 +243,7 @@ json run_all(const json& request) {
   options.dtype = request.value("dtype", "auto");
   options.threads = request.value("threads", 0);
   options.clip_vocabulary = request.value("vocabulary", "");
+  options.safety_checker = request.value("safety_checker", "");
   options.lora_bytes = request.value("lora_bytes", options.lora_bytes);
   const auto start = Clock::now();
   std::shared_ptr<const Pipeline> pipeline;

@@ -183,16 +183,40 @@ std::vector<TensorShape> text_encoder_layout(const json& config) {
   model.table("text_model.embeddings.token_embedding", config_integer(config, "vocab_size"), width);
   model.table("text_model.embeddings.position_embedding",
               config_integer(config, "max_position_embeddings", 77), width);
-  for (std::int64_t i = 0; i < config_integer(config, "num_hidden_layers"); ++i) {
-    const std::string layer = fmt::format("text_model.encoder.layers.{}", i);
-    for (const char* part : {"q_proj", "k_proj", "v_proj", "out_proj"})
-      model.linear(fmt::format("{}.self_attn.{}", layer, part), width, width);
-    model.norm(layer + ".layer_norm1", width);
-    model.linear(layer + ".mlp.fc1", width, inner);
-    model.linear(layer + ".mlp.fc2", inner, width);
-    model.norm(layer + ".layer_norm2", width);
-  }
+  for (std::int64_t i = 0; i < config_integer(config, "num_hidden_layers"); ++i)
+    model.clip_layer(fmt::format("text_model.encoder.layers.{}", i), width, inner);
   model.norm("text_model.final_layer_norm", width);
+  return model.take();
+}
+
+std::vector<TensorShape> safety_checker_layout(const json& config) {
+  // Where both are set, transformers takes the older one.
+  const auto given = config.find("vision_config_dict");
+  const bool older = given != config.end() && !given->is_null();
+  const char* key = older ? "vision_config_dict" : "vision_config";
+  if (!config.contains(key) || !config[key].is_object())
+    throw Error(fmt::format("config.json: \"{}\" is missing or no object", key));
+  const json& vision = config[key];
+  const std::int64_t width = config_integer(vision, "hidden_size", 768);
+  const std::int64_t patch = config_integer(vision, "patch_size", 32);
+  const std::int64_t side = config_integer(vision, "image_size", 224) / patch;
+  const std::int64_t out = config_integer(config, "projection_dim", 512);
+  const std::string prefix = "vision_model.vision_model";
+  LayoutBuilder model;
+  model.tensor(prefix + ".embeddings.class_embedding", {width});
+  model.tensor(prefix + ".embeddings.patch_embedding.weight",
+               {width, config_integer(vision, "num_channels", 3), patch, patch});
+  model.table(prefix + ".embeddings.position_embedding", side * side + 1, width);
+  model.norm(prefix + ".pre_layrnorm", width);
+  for (std::int64_t i = 0; i < config_integer(vision, "num_hidden_layers", 12); ++i)
+    model.clip_layer(fmt::format("{}.encoder.layers.{}", prefix, i), width,
+                     config_integer(vision, "intermediate_size", 3072));
+  model.norm(prefix + ".post_layernorm", width);
+  model.linear("visual_projection", width, out, false);
+  model.tensor("concept_embeds", {17, out});
+  model.tensor("special_care_embeds", {3, out});
+  model.tensor("concept_embeds_weights", {17});
+  model.tensor("special_care_embeds_weights", {3});
   return model.take();
 }
 
@@ -201,6 +225,7 @@ std::vector<TensorShape> layout_of(const std::string& class_name, const json& co
   if (class_name == "ControlNetModel") return controlnet_layout(config);
   if (class_name == "AutoencoderKL") return autoencoder_layout(config);
   if (class_name == "CLIPTextModel") return text_encoder_layout(config);
+  if (class_name == "StableDiffusionSafetyChecker") return safety_checker_layout(config);
   throw Error(fmt::format("the tensors of a {} are not known", class_name));
 }
 

@@ -22,6 +22,9 @@ std::vector<TensorShape> autoencoder_layout(const nlohmann::json& config);
 // Names carry the `text_model.` prefix.
 std::vector<TensorShape> text_encoder_layout(const nlohmann::json& config);
 
+// StableDiffusionSafetyChecker, with the names of published files.
+std::vector<TensorShape> safety_checker_layout(const nlohmann::json& config);
+
 // The layout for the class that model_index.json names, e.g. "AutoencoderKL". Throws Error for a
 // class without one.
 std::vector<TensorShape> layout_of(const std::string& class_name, const nlohmann::json& config);

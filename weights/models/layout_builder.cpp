@@ -48,6 +48,19 @@ void LayoutBuilder::table(const std::string& name, std::int64_t rows, std::int64
   tensors_.push_back({name + ".weight", {rows, columns}});
 }
 
+void LayoutBuilder::clip_layer(const std::string& name, std::int64_t width, std::int64_t inner) {
+  for (const char* part : {"q_proj", "k_proj", "v_proj", "out_proj"})
+    linear(name + ".self_attn." + part, width, width);
+  norm(name + ".layer_norm1", width);
+  linear(name + ".mlp.fc1", width, inner);
+  linear(name + ".mlp.fc2", inner, width);
+  norm(name + ".layer_norm2", width);
+}
+
+void LayoutBuilder::tensor(const std::string& name, std::vector<std::int64_t> shape) {
+  tensors_.push_back({name, std::move(shape)});
+}
+
 void LayoutBuilder::resnet(const std::string& name, std::int64_t in, std::int64_t out,
                            std::int64_t time_width) {
   norm(name + ".norm1", in);

@@ -16,6 +16,10 @@ class LayoutBuilder {
   void conv(const std::string& name, std::int64_t in, std::int64_t out, std::int64_t kernel);
   void norm(const std::string& name, std::int64_t channels);
   void table(const std::string& name, std::int64_t rows, std::int64_t columns);
+  // One layer of CLIP's text or vision encoder.
+  void clip_layer(const std::string& name, std::int64_t width, std::int64_t inner);
+  // A bare parameter.
+  void tensor(const std::string& name, std::vector<std::int64_t> shape);
   // norm1, conv1, norm2, conv2, with a shortcut where the width changes; no time embedding for 0.
   void resnet(const std::string& name, std::int64_t in, std::int64_t out, std::int64_t time_width);
   // Transformer2DModel with one block, as SD's UNets have it.

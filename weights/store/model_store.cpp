@@ -48,6 +48,14 @@ std::optional<fs::path> ModelStore::find(std::string_view name, std::string_view
   return {};
 }
 
+std::optional<fs::path> ModelStore::find_folder(std::string_view name) const {
+  std::error_code error;
+  const auto root = fs::absolute(root_, error).lexically_normal();
+  const auto relative = inside(root, name);
+  if (root_.empty() || relative.empty() || !fs::is_directory(root / relative, error)) return {};
+  return root / relative;
+}
+
 std::vector<std::string> ModelStore::names(std::string_view kind) const {
   std::vector<std::string> names;
   std::error_code error;

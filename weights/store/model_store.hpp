@@ -19,6 +19,9 @@ class ModelStore {
   // store. nullopt when there is none, and for every name that leads elsewhere.
   std::optional<std::filesystem::path> find(std::string_view name, std::string_view kind) const;
 
+  // A folder by its name right below the store, e.g. "safety_checker"; nullopt when there is none.
+  std::optional<std::filesystem::path> find_folder(std::string_view name) const;
+
   // Names that find() knows, without suffix, sorted: what lies in the folder `kind`.
   std::vector<std::string> names(std::string_view kind) const;
 

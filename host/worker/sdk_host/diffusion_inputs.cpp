@@ -113,6 +113,8 @@ std::vector<InputSpec> diffusion_inputs(const DiffusionDefaults& defaults) {
              "With an image: how much of it is drawn anew; 1 leaves nothing of what is repainted.",
              0, 1, 0.8),
       scheduler(),
+      flag("disable_safety_check",
+           "Hand out pictures that the safety checker flags. Use at your own risk.", false),
       seed(),
       weight_list("lora",
                   "LoRAs laid over the model: a URL, a data URL or a name in the model store each, "

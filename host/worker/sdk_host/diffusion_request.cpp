@@ -87,6 +87,7 @@ DiffusionJob diffusion_job(const RunState& run, const dream_overrides* overrides
   request.scheduler = run.input_or<std::string>("scheduler", "DPMSolverMultistep");
   request.karras = run.input_or("karras", false);
   request.clip_skip = run.input_or("clip_skip", 0);
+  request.disable_safety_check = run.input_or("disable_safety_check", false);
   request.loras = lora_inputs(run);
   if (request.prompt_syntax == engine::PromptSyntax::a1111)
     add_prompt_loras(prompt_loras(request.prompt), store, request.loras);

@@ -81,6 +81,10 @@ void draw(dream_diffusion& engine, RunState& run, const dream_overrides* overrid
     return report_step(run, step, steps);
   };
   job.request.on_log = [&](const std::string& line) { run.log("warning", line); };
+  job.request.on_flagged = [&](int index) {
+    run.log("warning", fmt::format("picture {} (seed {}): flagged by the safety checker, left out",
+                                   index + 1, job.request.seed + index));
+  };
   int pictures = 0;
   Seconds encoding{0};
   const auto begin = SteadyClock::now();

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "host/worker/sdk_host/sdk_error.hpp"
+#include "weights/store/model_store.hpp"
 
 namespace dream::worker {
 namespace {
@@ -46,6 +47,12 @@ void load_engine_library() {
   library();
 }
 
+std::filesystem::path stored_safety_checker(const std::filesystem::path& models) {
+  const weights::ModelStore store(models);
+  const auto folder = store.find_folder("safety_checker");
+  return folder ? *folder : store.find("safety_checker", "").value_or(std::filesystem::path());
+}
+
 engine::Engine& EngineLibrary::engine(const engine::EngineOptions& options) {
   const std::lock_guard lock(mutex_);
   if (engine_ == nullptr) {
@@ -61,7 +68,11 @@ std::shared_ptr<const engine::Pipeline> EngineLibrary::pipeline(
     const std::function<void(const std::string&)>& warn) {
   engine::Engine& loaded = engine(options);
   const std::lock_guard lock(mutex_);
-  if (!pipeline_) pipeline_ = loaded.load(weights, warn);
+  if (pipeline_) return pipeline_;
+  pipeline_ = loaded.load(weights, warn);
+  if (!pipeline_->info().safety_checker)
+    warn("the weights carry no safety checker and the model store has none: pictures are not "
+         "checked");
   return pipeline_;
 }
 

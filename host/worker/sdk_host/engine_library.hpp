@@ -2,6 +2,7 @@
 // that a worker whose templates need no engine starts without libtorch.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -16,13 +17,18 @@ namespace dream::worker {
 // is not there, std::runtime_error when it does not load.
 void load_engine_library();
 
+// The model store's safety checker, for weights that carry none: its folder `safety_checker` or a
+// weight file of that name; empty when it has neither.
+std::filesystem::path stored_safety_checker(const std::filesystem::path& models);
+
 class EngineLibrary {
  public:
   // Makes the engine at the first call; later calls ignore `options`. Throws as
   // load_engine_library() does, and std::runtime_error when the engine refuses the options.
   engine::Engine& engine(const engine::EngineOptions& options);
 
-  // The weights of this process, read once. Throws std::runtime_error.
+  // The weights of this process, read once; `warn` is told then if no safety checker watches over
+  // them. Throws std::runtime_error.
   std::shared_ptr<const engine::Pipeline> pipeline(
       const engine::EngineOptions& options, const std::string& weights,
       const std::function<void(const std::string&)>& warn);

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "sdk/engine/pipeline/load_safety_checker.hpp"
 #include "weights/store/model_folder.hpp"
 
 namespace dream::engine {
@@ -80,7 +81,8 @@ void check_fit(const Components& parts) {
 }  // namespace
 
 Components Components::load(const std::filesystem::path& path,
-                            const std::filesystem::path& vocabulary, const Compute& compute,
+                            const std::filesystem::path& vocabulary,
+                            const std::filesystem::path& safety_checker, const Compute& compute,
                             const Warn& warn) {
   weights::SingleFileOptions options;
   options.vocabulary = vocabulary;
@@ -99,6 +101,7 @@ Components Components::load(const std::filesystem::path& path,
       .text_encoder_weights = text_encoder_weights,
       .unet_weights = unet_weights,
       .scheduler = scheduler_config(folder.config("scheduler")),
+      .safety_checker = load_safety_checker(folder, safety_checker, compute, warn),
       .compute = compute,
   };
   check_fit(parts);

@@ -17,6 +17,7 @@ StableDiffusion::StableDiffusion(Components parts, std::int64_t lora_bytes)
   info_.latent_channels = static_cast<int>(parts_.vae.config().latent_channels);
   info_.text_tokens = static_cast<int>(parts_.tokenizer.max_length());
   info_.text_width = static_cast<int>(parts_.text_encoder.config().hidden_size);
+  info_.safety_checker = parts_.safety_checker != nullptr;
 }
 
 void StableDiffusion::generate(const GenerateRequest& request,
@@ -30,6 +31,7 @@ void StableDiffusion::generate(const GenerateRequest& request,
     const auto states = encode_prompts(parts, request, plan.guided);
     const auto condition = condition_on_image(parts, request, plan);
     const int together = pictures_at_once(parts, plan);
+    int flagged = 0;
     for (int first = 0; first < plan.pictures; first += together) {
       const int count = std::min(together, plan.pictures - first);
       const auto latents =
@@ -37,9 +39,15 @@ void StableDiffusion::generate(const GenerateRequest& request,
       for (int i = 0; i < count; ++i) {
         auto image = decode(parts, latents[i]);
         if (request.mask && request.paste_original) paste(image, *request.image, *request.mask);
+        if (!request.disable_safety_check && is_flagged(parts, image)) {
+          ++flagged;
+          if (request.on_flagged) request.on_flagged(first + i);
+          continue;
+        }
         on_image(first + i, std::move(image));
       }
     }
+    if (flagged == plan.pictures) throw AllFlagged();
   });
 }
 

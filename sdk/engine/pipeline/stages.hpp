@@ -59,6 +59,9 @@ Image decode(const Components& parts, const at::Tensor& latents);
 // `drawn` where the mask is white, `original` where it is black. All of one size.
 void paste(Image& drawn, const Image& original, const Mask& mask);
 
+// Does the model's safety checker flag the picture? Without one, never.
+bool is_flagged(const Components& parts, const Image& image);
+
 // A picture's distribution of latents.
 DiagonalGaussian posterior_of(const Components& parts, const Image& image);
 // A sample of it, scaled, in fp32; its noise is drawn on the CPU.

@@ -87,6 +87,17 @@ std::string Config::text(const std::string& key, const std::string& fallback) {
   return value->get<std::string>();
 }
 
+bool Config::is_object(const std::string& key) {
+  const auto* value = find(key);
+  return value && value->is_object();
+}
+
+Config Config::object(const std::string& key) {
+  const auto* value = find(key);
+  if (value && !value->is_object()) fail(key, fmt::format("{} is no object", value->dump()));
+  return {value ? *value : nlohmann::json::object(), fmt::format("{}: {}", file_, key)};
+}
+
 std::vector<std::int64_t> Config::integers(const std::string& key) {
   std::vector<std::int64_t> list;
   const auto* value = find(key);

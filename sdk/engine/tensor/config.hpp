@@ -29,6 +29,9 @@ class Config {
   double number(const std::string& key, double fallback);
   bool flag(const std::string& key, bool fallback);
   std::string text(const std::string& key, const std::string& fallback);
+  // A config within this one, accounted for by its own finish(); an absent key gives an empty one.
+  Config object(const std::string& key);
+  bool is_object(const std::string& key);
   // Lists; an absent key gives an empty one.
   std::vector<std::int64_t> integers(const std::string& key);
   std::vector<double> numbers(const std::string& key);

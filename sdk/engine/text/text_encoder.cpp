@@ -2,7 +2,6 @@
 
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/ones.h>
-#include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
@@ -12,16 +11,6 @@
 
 namespace dream::engine {
 namespace {
-
-at::Tensor attend_masked(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                         std::int64_t heads, const at::Tensor& mask) {
-  const auto split = [heads](const at::Tensor& x) {
-    return x.view({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
-  };
-  return at::scaled_dot_product_attention(split(query), split(key), split(value), mask)
-      .transpose(1, 2)
-      .reshape(query.sizes());
-}
 
 // [tokens, tokens], true where the row's token sees the column's.
 at::Tensor causal_mask(const std::vector<bool>& seen, const at::Device& device) {
@@ -44,11 +33,7 @@ TextEncoderConfig read_text_encoder_config(Config config, const Warn& warn) {
   text.max_position_embeddings = config.integer("max_position_embeddings", 77);
   text.layer_norm_eps = config.number("layer_norm_eps", 1e-5);
   text.hidden_act = activation(config, "hidden_act", "quick_gelu");
-  if (text.heads < 1 || text.hidden_size % text.heads != 0) {
-    config.fail("num_attention_heads", fmt::format("is {}, which does not divide hidden_size {}",
-                                                   text.heads, text.hidden_size));
-  }
-  if (text.layers < 1) config.fail("num_hidden_layers", fmt::format("is {}", text.layers));
+  check_clip_encoder(text, config);
   config.only("use_attention_mask", false);
   // Token ids are the tokenizer's business; the rest is about training, the pooled output or how
   // the file was written.
@@ -75,28 +60,6 @@ TextEncoderConfig read_text_encoder_config(Config config, const Warn& warn) {
                  "problem_type"});
   config.finish(warn);
   return text;
-}
-
-CLIPEncoderLayer::CLIPEncoderLayer(const Weights& weights, const TextEncoderConfig& config)
-    : heads(config.heads),
-      hidden_act(config.hidden_act),
-      layer_norm1(weights.scope("layer_norm1"), config.hidden_size, config.layer_norm_eps),
-      q_proj(weights.scope("self_attn.q_proj"), config.hidden_size, config.hidden_size),
-      k_proj(weights.scope("self_attn.k_proj"), config.hidden_size, config.hidden_size),
-      v_proj(weights.scope("self_attn.v_proj"), config.hidden_size, config.hidden_size),
-      out_proj(weights.scope("self_attn.out_proj"), config.hidden_size, config.hidden_size),
-      layer_norm2(weights.scope("layer_norm2"), config.hidden_size, config.layer_norm_eps),
-      fc1(weights.scope("mlp.fc1"), config.hidden_size, config.intermediate_size),
-      fc2(weights.scope("mlp.fc2"), config.intermediate_size, config.hidden_size) {}
-
-at::Tensor CLIPEncoderLayer::operator()(at::Tensor hidden_states, const at::Tensor& mask) const {
-  const auto normed = layer_norm1(hidden_states);
-  const auto attended = mask.defined() ? attend_masked(q_proj(normed), k_proj(normed),
-                                                       v_proj(normed), heads, mask)
-                                       : attend(q_proj(normed), k_proj(normed), v_proj(normed),
-                                                heads, /*causal=*/true);
-  hidden_states = hidden_states + out_proj(attended);
-  return hidden_states + fc2(apply(hidden_act, fc1(layer_norm2(hidden_states))));
 }
 
 CLIPTextModel::CLIPTextModel(const TextEncoderConfig& config, const Weights& weights)
@@ -130,7 +93,9 @@ at::Tensor CLIPTextModel::forward(const std::vector<std::int64_t>& ids, int clip
                 position_embedding_.narrow(0, 0, std::ssize(ids));
   const auto mask = seen.empty() ? at::Tensor() : causal_mask(seen, tokens.device());
   const auto used = layers_.size() - static_cast<std::size_t>(clip_skip);
-  for (std::size_t i = 0; i < used; ++i) hidden = layers_.at(i)(std::move(hidden), mask);
+  for (std::size_t i = 0; i < used; ++i) {
+    hidden = layers_.at(i)(std::move(hidden), CLIPAttention::causal, mask);
+  }
   return final_layer_norm_(hidden);
 }
 

@@ -8,32 +8,16 @@
 #include <cstdint>
 #include <vector>
 
-#include "sdk/engine/tensor/layers.hpp"
+#include "sdk/engine/models/clip_encoder.hpp"
 
 namespace dream::engine {
 
-struct TextEncoderConfig {
-  std::int64_t vocab_size = 0, hidden_size = 0, intermediate_size = 0;
-  std::int64_t layers = 0, heads = 0, max_position_embeddings = 77;
-  double layer_norm_eps = 1e-5;
-  Activation hidden_act = Activation::quick_gelu;
+struct TextEncoderConfig : CLIPEncoderConfig {
+  std::int64_t vocab_size = 0, max_position_embeddings = 77;
 };
 
 // Throws std::runtime_error naming file and key for values that are not supported.
 TextEncoderConfig read_text_encoder_config(Config config, const Warn& warn);
-
-struct CLIPEncoderLayer {
-  CLIPEncoderLayer(const Weights& weights, const TextEncoderConfig& config);
-  // `mask` [tokens, tokens]: true where a token sees another; undefined: itself and those before.
-  at::Tensor operator()(at::Tensor hidden_states, const at::Tensor& mask) const;
-
-  std::int64_t heads;
-  Activation hidden_act;
-  LayerNorm layer_norm1;
-  Linear q_proj, k_proj, v_proj, out_proj;
-  LayerNorm layer_norm2;
-  Linear fc1, fc2;
-};
 
 class CLIPTextModel {
  public:

@@ -49,6 +49,13 @@ TEST_F(ModelStoreTest, FindsByNameSuffixAndKind) {
   EXPECT_EQ(find("loras"), "");
 }
 
+TEST_F(ModelStoreTest, FindsFolders) {
+  EXPECT_EQ(store().find_folder("loras"), base_ / "models/loras");
+  for (const char* name : {"a.safetensors", "gone", "", ".", "..", "../models/loras"})
+    EXPECT_FALSE(store().find_folder(name)) << name;
+  EXPECT_FALSE(ModelStore({}).find_folder("loras"));
+}
+
 TEST_F(ModelStoreTest, NamesNeverLeadOut) {
   for (const std::string name :
        {"../secret", "../secret.safetensors", "loras/../../secret.safetensors", "/etc/passwd", "",

@@ -37,8 +37,9 @@ TEST(DiffusionInputs, stand_in_the_order_clients_know) {
   for (const InputSpec& input : diffusion_inputs({})) names += input.name + " ";
   EXPECT_EQ(names,
             "image mask prompt negative_prompt width height num_outputs num_inference_steps "
-            "guidance_scale prompt_strength scheduler seed lora resize_mode prompt_syntax "
-            "clip_skip karras paste_original output_format output_quality ");
+            "guidance_scale prompt_strength scheduler disable_safety_check seed lora "
+            "resize_mode prompt_syntax clip_skip karras paste_original output_format "
+            "output_quality ");
 }
 
 TEST(DiffusionInputs, keep_the_lint_and_the_defaults) {
