@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
+from emoji_lora import lora_bytes
 from worker_client import BUILD, ROOT, TEMPLATES, TEST_TEMPLATES, Worker, of_type
 
 VANILLA = TEMPLATES / "vanilla.so"
@@ -105,6 +107,22 @@ def test_a_picture_is_the_same_alone_and_among_others(worker, tmp_path):
     assert set(labels) == {"pictures 1-4/4"}
     steps = [(m["step"], m["steps"]) for m in of_type(messages, "progress")]
     assert steps[-1] == (4 * STEPS, 4 * STEPS) and steps == sorted(steps)
+
+
+def test_a_picture_tells_its_loras_and_the_syntax_of_its_prompt(worker, tmp_path):
+    file = tmp_path / "ink.safetensors"
+    file.write_bytes(lora_bytes())
+    for prompt, syntax, line in (
+            ("a fox", "compel", "a fox <lora:ink:0.5>\n"),
+            ("a fox <lora:ink:0.25>", "a1111", "a fox <lora:ink:0.25>\n")):
+        [output] = of_type(draw(worker, tmp_path / syntax, prompt=prompt, prompt_syntax=syntax,
+                                seed=7, lora=[f"{file}@0.5"]), "output")
+        texts = png_texts(Path(output["path"]).read_bytes())
+        assert texts["parameters"].startswith(line)
+        assert f", Prompt syntax: {syntax}, Version" in texts["parameters"]
+        settings = json.loads(texts["dream"])
+        assert settings["prompt_syntax"] == syntax
+        assert settings["lora"] == ["ink@0.5" if syntax == "compel" else "ink@0.25"]
 
 
 @pytest.mark.parametrize("name, media_type, start", [

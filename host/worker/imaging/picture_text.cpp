@@ -21,9 +21,31 @@ std::string sampler_name(const std::string& scheduler) {
   return found == names.end() ? scheduler : found->second;
 }
 
+std::string syntax_name(engine::PromptSyntax syntax) {
+  if (syntax == engine::PromptSyntax::a1111) return "a1111";
+  return syntax == engine::PromptSyntax::plain ? "plain" : "compel";
+}
+
+// The LoRAs that the prompt does not name itself, as that web UI names them.
+std::string lora_tags(const engine::GenerateRequest& request) {
+  std::string tags;
+  for (const auto& lora : request.loras) {
+    const bool named = request.prompt_syntax == engine::PromptSyntax::a1111 &&
+                       request.prompt.find("<lora:" + lora.name) != std::string::npos;
+    if (!named) tags += fmt::format(" <lora:{}:{}>", lora.name, lora.scale);
+  }
+  return tags;
+}
+
+// Text with a comma or a colon stands in quotes there.
+std::string in_quotes(const std::string& text) {
+  if (text.find_first_of(",:\"\n") == std::string::npos) return text;
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 std::string parameters(const PictureSettings& settings) {
   const engine::GenerateRequest& request = settings.request;
-  std::string text = request.prompt;
+  std::string text = request.prompt + lora_tags(request);
   if (!request.negative_prompt.empty()) text += "\nNegative prompt: " + request.negative_prompt;
   text += fmt::format("\nSteps: {}, Sampler: {}", request.num_inference_steps,
                       sampler_name(request.scheduler));
@@ -33,6 +55,11 @@ std::string parameters(const PictureSettings& settings) {
   if (request.image) text += fmt::format(", Denoising strength: {}", request.prompt_strength);
   if (!settings.model.empty()) text += ", Model: " + settings.model;
   if (request.clip_skip > 0) text += fmt::format(", Clip skip: {}", request.clip_skip + 1);
+  text += ", Prompt syntax: " + syntax_name(request.prompt_syntax);
+  std::string names;
+  for (const auto& embedding : request.embeddings)
+    names += (names.empty() ? "" : ", ") + embedding.name;
+  if (!names.empty()) text += ", Embeddings: " + in_quotes(names);
   return text + ", Version: dream-templates " DREAM_VERSION;
 }
 
@@ -51,6 +78,10 @@ std::string all_settings(const PictureSettings& settings) {
                                {"karras", request.karras},
                                {"clip_skip", request.clip_skip},
                                {"seed", settings.seed}};
+  json["prompt_syntax"] = syntax_name(request.prompt_syntax);
+  for (const auto& lora : request.loras)
+    json["lora"].push_back(fmt::format("{}@{}", lora.name, lora.scale));
+  for (const auto& embedding : request.embeddings) json["embeddings"].push_back(embedding.name);
   if (request.image) json["prompt_strength"] = request.prompt_strength;
   if (request.mask) json["paste_original"] = request.paste_original;
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
