@@ -15,6 +15,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "sdk/engine/pipeline/embeddings.hpp"
 #include "sdk/engine/pipeline/stable_diffusion.hpp"
 #include "sdk/engine/pipeline/stages.hpp"
 #include "weights/formats/weight_file.hpp"
@@ -83,6 +84,10 @@ GenerateRequest to_request(const json& operation) {
   for (const auto& lora : operation.value("loras", json::array())) {
     const auto file = lora.at("file").get<std::string>();
     request.loras.push_back({file, lora.value("name", ""), lora.value("scale", 1.0)});
+  }
+  for (const auto& file : operation.value("embeddings", json::array())) {
+    const std::filesystem::path path = file.get<std::string>();
+    request.embeddings.push_back({path, path.stem().string(), 1.0});
   }
   return request;
 }
@@ -175,7 +180,10 @@ struct Probe {
     const auto variant =
         variants.get(pipeline.parts(), request.loras,
                      [&](const std::string& line) { reply["log"].push_back(line); });
-    const auto& parts = variant ? *variant : pipeline.parts();
+    request.on_log = [&](const std::string& line) { reply["log"].push_back(line); };
+    const auto& drawing = variant ? *variant : pipeline.parts();
+    const auto taught = with_embeddings(drawing, request);
+    const auto& parts = taught ? *taught : drawing;
     add_pictures(operation, inputs, request);
     if (op == "text") {
       outputs[out] = encode_prompts(parts, request, operation.value("guided", false));

@@ -106,6 +106,8 @@ class Flattener {
       for (std::size_t i = 0; i < value.items.size(); ++i)
         visit(*value.items[i], join(name, std::to_string(i)), depth + 1);
     } else {
+      if (depth == 1 && value.kind == Kind::string && is_utf8(name) && is_utf8(value.text))
+        result_.texts.emplace(name, value.text);
       skip(name.empty() ? pickle::describe(value) : name);
     }
   }

@@ -8,7 +8,7 @@ namespace dream::weights {
 
 OverlayFile read_overlay_file(const std::filesystem::path& path) {
   auto file = read_weight_file(path);
-  return {std::move(file.tensors), std::move(file.metadata)};
+  return {std::move(file.tensors), std::move(file.metadata), std::move(file.texts)};
 }
 
 }  // namespace dream::weights

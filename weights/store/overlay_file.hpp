@@ -12,6 +12,7 @@ namespace dream::weights {
 struct OverlayFile {
   WeightMap tensors;                            // views that keep the file mapped
   std::map<std::string, std::string> metadata;  // safetensors' __metadata__, else empty
+  std::map<std::string, std::string> texts;     // of a torch file, beside its tensors
 };
 
 // Any format that a single file may have. Throws Error that names the path.

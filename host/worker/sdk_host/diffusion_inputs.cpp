@@ -120,6 +120,10 @@ std::vector<InputSpec> diffusion_inputs(const DiffusionDefaults& defaults) {
                   "LoRAs laid over the model: a URL, a data URL or a name in the model store each, "
                   "with a strength from -10 to 10 after an @, as in \"watercolor@0.8\".",
                   "loras"),
+      weight_list("embeddings",
+                  "Textual inversions, whose words the prompts may then use: a URL, a data URL or "
+                  "a name in the model store each.",
+                  "embeddings"),
       choice("resize_mode",
              "How the image fills the output: fit shows all of it beside borders, fill cuts off "
              "what sticks out, stretch scales the sides apart.",

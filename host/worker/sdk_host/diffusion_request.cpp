@@ -89,6 +89,7 @@ DiffusionJob diffusion_job(const RunState& run, const dream_overrides* overrides
   request.clip_skip = run.input_or("clip_skip", 0);
   request.disable_safety_check = run.input_or("disable_safety_check", false);
   request.loras = lora_inputs(run);
+  request.embeddings = embedding_inputs(run);
   if (request.prompt_syntax == engine::PromptSyntax::a1111)
     add_prompt_loras(prompt_loras(request.prompt), store, request.loras);
   job.seed_drawn = run.input_json("seed").is_null();

@@ -6,16 +6,34 @@
 #include "host/worker/sdk_host/sdk_error.hpp"
 
 namespace dream::worker {
+namespace {
 
-std::vector<engine::WeightOverlay> lora_inputs(const RunState& run) {
-  std::vector<engine::WeightOverlay> loras;
-  const nlohmann::json& given = run.input_json("lora");
-  if (!given.is_array()) return loras;
+std::vector<engine::WeightOverlay> overlay_inputs(const RunState& run, std::string_view input) {
+  std::vector<engine::WeightOverlay> overlays;
+  const nlohmann::json& given = run.input_json(input);
+  if (!given.is_array()) return overlays;
   for (const auto& item : given) {
     const auto [path, scale] = weights::parse_scaled_reference(item.get<std::string>());
-    loras.push_back({path, std::filesystem::path(path).stem().string(), scale});
+    overlays.push_back({path, std::filesystem::path(path).stem().string(), scale});
   }
-  return loras;
+  return overlays;
+}
+
+}  // namespace
+
+std::vector<engine::WeightOverlay> lora_inputs(const RunState& run) {
+  return overlay_inputs(run, "lora");
+}
+
+std::vector<engine::WeightOverlay> embedding_inputs(const RunState& run) {
+  auto embeddings = overlay_inputs(run, "embeddings");
+  for (const auto& embedding : embeddings) {
+    if (embedding.scale != 1)
+      throw invalid("embeddings: '" + embedding.name +
+                    "' is given a strength, which embeddings have not; weight its word in the "
+                    "prompt instead");
+  }
+  return embeddings;
 }
 
 std::vector<std::pair<std::string, double>> prompt_loras(std::string_view prompt) {

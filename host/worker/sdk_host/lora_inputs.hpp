@@ -1,5 +1,5 @@
-// The LoRAs of a run: those of the `lora` input, and those that a prompt names
-// (`<lora:style:0.8>`).
+// The weight files laid over the model for a run: those of the inputs `lora` and `embeddings`, and
+// the LoRAs that a prompt names (`<lora:style:0.8>`).
 #pragma once
 
 #include <string>
@@ -15,6 +15,9 @@ namespace dream::worker {
 
 // The `lora` input: the host made each reference a local path, PATH@STRENGTH.
 std::vector<engine::WeightOverlay> lora_inputs(const RunState& run);
+
+// The `embeddings` input, which has no strengths: throws SdkError (DREAM_INVALID_INPUT) for one.
+std::vector<engine::WeightOverlay> embedding_inputs(const RunState& run);
 
 // What a prompt of A1111's syntax names: `<lora:NAME:STRENGTH>`, strength 1 when it is left out or
 // no number, in the order they stand.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sdk/engine/pipeline/embeddings.hpp"
 #include "sdk/engine/pipeline/plan.hpp"
 #include "sdk/engine/pipeline/stages.hpp"
 #include "sdk/engine/pipeline/torch_call.hpp"
@@ -25,7 +26,9 @@ void StableDiffusion::generate(const GenerateRequest& request,
   torch_call([&] {
     const auto plan = make_plan(request, parts_);
     const auto variant = variants_.get(parts_, request.loras, request.on_log);
-    const Components& parts = variant ? *variant : parts_;
+    const Components& drawing = variant ? *variant : parts_;
+    const auto taught = with_embeddings(drawing, request);
+    const Components& parts = taught ? *taught : drawing;
     if (parts.has_built_in_guidance() && !request.negative_prompt.empty() && request.on_log)
       request.on_log("negative_prompt is not used: these weights have their guidance built in");
     const auto states = encode_prompts(parts, request, plan.guided);

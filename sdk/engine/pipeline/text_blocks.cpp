@@ -50,6 +50,12 @@ std::vector<std::int64_t> ids_of(const ClipTokenizer& tokenizer,
   return ids;
 }
 
+// How many tokens from `first` on are the vectors of one embedding; 1 for other tokens.
+std::ptrdiff_t vectors_from(const ClipTokenizer& tokenizer, Position first, Position last) {
+  return std::find_if(first + 1, last,
+                      [&](const Token& t) { return !tokenizer.continues(t.id); }) - first;
+}
+
 // Behind the last token in [first, last) that `fits`, else `first`.
 template <typename Fits>
 Position behind_last(Position first, Position last, Fits fits) {
@@ -102,7 +108,12 @@ std::vector<TextBlock> a1111_blocks(const ClipTokenizer& tokenizer,
   };
   for (std::size_t i = 0; i < stretches.size(); ++i) {
     if (i > 0) finish();
-    for (const Token& token : tokens_of(tokenizer, stretches[i])) {
+    const auto tokens = tokens_of(tokenizer, stretches[i]);
+    for (auto next = tokens.begin(); next != tokens.end(); ++next) {
+      const Token& token = *next;
+      // The vectors of an embedding stay in one block.
+      const auto together = vectors_from(tokenizer, next, tokens.end());
+      if (together > 1 && std::ssize(block) + together > most) finish();
       if (is_comma(token.id) && std::ssize(block) < most) {
         behind_comma = static_cast<int>(block.size()) + 1;
       } else if (std::ssize(block) == most) {

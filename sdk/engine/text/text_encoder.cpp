@@ -5,6 +5,7 @@
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -75,23 +76,42 @@ CLIPTextModel::CLIPTextModel(const TextEncoderConfig& config, const Weights& wei
   }
 }
 
+CLIPTextModel CLIPTextModel::with_tokens(const at::Tensor& embeddings) const {
+  auto model = *this;
+  model.added_embedding_ = embeddings.to(token_embedding_.options());
+  return model;
+}
+
+// [1, tokens, hidden_size]
+at::Tensor CLIPTextModel::embed(const std::vector<std::int64_t>& ids) const {
+  auto known = ids;
+  for (auto& id : known) id = std::min(id, config_.vocab_size - 1);
+  const auto device = token_embedding_.device();
+  auto states = at::embedding(token_embedding_, at::tensor(known, at::kLong).to(device));
+  if (!added_embedding_.defined()) return states.unsqueeze(0);
+  for (std::int64_t i = 0; i < std::ssize(ids); ++i) {
+    const auto added = ids[static_cast<std::size_t>(i)] - config_.vocab_size;
+    if (added >= 0) states.select(0, i).copy_(added_embedding_.select(0, added));
+  }
+  return states.unsqueeze(0);
+}
+
 at::Tensor CLIPTextModel::forward(const std::vector<std::int64_t>& ids, int clip_skip,
                                   const std::vector<bool>& seen) const {
   if (std::ssize(ids) > config_.max_position_embeddings) {
     throw std::runtime_error(fmt::format("{} tokens, the text encoder has {} positions", ids.size(),
                                          config_.max_position_embeddings));
   }
+  const auto added = added_embedding_.defined() ? added_embedding_.size(0) : 0;
   for (const auto id : ids) {
-    if (id >= 0 && id < config_.vocab_size) continue;
+    if (id >= 0 && id < config_.vocab_size + added) continue;
     throw std::runtime_error(fmt::format(
         "token id {} lies outside the text encoder's vocabulary of {}: tokenizer and text encoder "
         "do not belong together",
         id, config_.vocab_size));
   }
-  const auto tokens = at::tensor(ids, at::kLong).to(token_embedding_.device());
-  auto hidden = at::embedding(token_embedding_, tokens).unsqueeze(0) +
-                position_embedding_.narrow(0, 0, std::ssize(ids));
-  const auto mask = seen.empty() ? at::Tensor() : causal_mask(seen, tokens.device());
+  auto hidden = embed(ids) + position_embedding_.narrow(0, 0, std::ssize(ids));
+  const auto mask = seen.empty() ? at::Tensor() : causal_mask(seen, hidden.device());
   const auto used = layers_.size() - static_cast<std::size_t>(clip_skip);
   for (std::size_t i = 0; i < used; ++i) {
     hidden = layers_.at(i)(std::move(hidden), CLIPAttention::causal, mask);

@@ -31,11 +31,18 @@ class CLIPTextModel {
   at::Tensor forward(const std::vector<std::int64_t>& ids, int clip_skip,
                      const std::vector<bool>& seen = {}) const;
 
+  // This model with further tokens, whose ids follow the vocabulary's: one row of `embeddings`
+  // [count, hidden_size] each. Shares everything else.
+  CLIPTextModel with_tokens(const at::Tensor& embeddings) const;
+
   const TextEncoderConfig& config() const { return config_; }
 
  private:
   TextEncoderConfig config_;
+  at::Tensor embed(const std::vector<std::int64_t>& ids) const;
+
   at::Tensor token_embedding_, position_embedding_;
+  at::Tensor added_embedding_;  // undefined without added tokens
   std::vector<CLIPEncoderLayer> layers_;
   LayerNorm final_layer_norm_;
 };

@@ -36,7 +36,7 @@ class TokenCutter {
  public:
   void add(std::u32string content, const AddedToken& token) {
     if (content.empty()) return;
-    tokens_.push_back({std::move(content), token.id, token.lstrip, token.rstrip});
+    tokens_.push_back({std::move(content), token.id, token.count, token.lstrip, token.rstrip});
     std::stable_sort(tokens_.begin(), tokens_.end(), [](const Cut& a, const Cut& b) {
       return a.content.size() > b.content.size();
     });
@@ -59,7 +59,7 @@ class TokenCutter {
       while (token->lstrip && start > done && is_whitespace(text[start - 1])) --start;
       while (token->rstrip && stop < text.size() && is_whitespace(text[stop])) ++stop;
       if (start > done) on_text(text.substr(done, start - done));
-      on_token(token->id);
+      for (int n = 0; n < token->count; ++n) on_token(token->id + n);
       done = i = stop;
     }
     if (done < text.size()) on_text(text.substr(done));
@@ -69,6 +69,7 @@ class TokenCutter {
   struct Cut {
     std::u32string content;
     std::int64_t id;
+    int count;
     bool lstrip, rstrip;
   };
 
@@ -106,24 +107,41 @@ std::size_t word_length(std::u32string_view text) {
   return length;
 }
 
+// What with_tokens() leaves alone.
+struct Vocabulary {
+  explicit Vocabulary(const TokenizerFiles& files)
+      : encoder(files.vocab, files.merges, files.unk) {
+    for (const auto& [token, id] : files.vocab) {
+      spellings.insert(token);
+      if (token.ends_with("</w>")) word_ends.insert(id);
+    }
+  }
+
+  std::unordered_set<std::string> spellings;
+  std::unordered_set<std::int64_t> word_ends;
+  BytePairEncoder encoder;
+};
+
 }  // namespace
 
 struct ClipTokenizer::State {
   explicit State(const TokenizerFiles& files)
-      : encoder(files.vocab, files.merges, files.unk),
+      : vocabulary(std::make_shared<const Vocabulary>(files)),
         bos(files.bos),
         eos(files.eos),
         pad(files.pad),
         max_length(files.max_length) {
-    for (const auto& [token, id] : files.vocab)
-      if (token.ends_with("</w>")) word_ends.insert(id);
-    for (const AddedToken& token : files.added_tokens) {
-      const std::u32string content = decode_utf8(token.content);
-      if (token.normalized) {
-        normalized.add(normalize(content), token);
-      } else {
-        raw.add(content, token);
-      }
+    for (const AddedToken& token : files.added_tokens) add(token);
+  }
+
+  void add(const AddedToken& token) {
+    added.insert(token.content);
+    for (int n = 1; n < token.count; ++n) continued.insert(token.id + n);
+    const std::u32string content = decode_utf8(token.content);
+    if (token.normalized) {
+      normalized.add(normalize(content), token);
+    } else {
+      raw.add(content, token);
     }
   }
 
@@ -136,7 +154,7 @@ struct ClipTokenizer::State {
     const auto emit = [&](std::u32string_view piece) {
       word.clear();
       for (const char32_t c : piece) append_utf8(c, word);
-      encoder.encode(word, ids);
+      vocabulary->encoder.encode(word, ids);
     };
     for (std::size_t i = 0; i < text.size();) {
       if (is_whitespace(text[i])) {
@@ -159,10 +177,11 @@ struct ClipTokenizer::State {
     }
   }
 
-  std::unordered_set<std::int64_t> word_ends;
+  std::shared_ptr<const Vocabulary> vocabulary;
+  std::unordered_set<std::string> added;
+  std::unordered_set<std::int64_t> continued;
   TokenCutter raw;
   TokenCutter normalized;
-  BytePairEncoder encoder;
   std::int64_t bos, eos, pad;
   int max_length;
 };
@@ -210,7 +229,18 @@ Ids ClipTokenizer::encode(std::string_view text) const {
 }
 
 bool ClipTokenizer::ends_word(std::int64_t id) const {
-  return state_->word_ends.contains(id);
+  return state_->vocabulary->word_ends.contains(id);
+}
+bool ClipTokenizer::continues(std::int64_t id) const {
+  return state_->continued.contains(id);
+}
+bool ClipTokenizer::knows(const std::string& token) const {
+  return state_->vocabulary->spellings.contains(token) || state_->added.contains(token);
+}
+ClipTokenizer ClipTokenizer::with_tokens(const std::vector<AddedToken>& tokens) const {
+  auto state = std::make_shared<State>(*state_);
+  for (const AddedToken& token : tokens) state->add(token);
+  return ClipTokenizer(std::move(state));
 }
 int ClipTokenizer::max_length() const {
   return state_->max_length;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,8 +29,17 @@ class ClipTokenizer {
   // What the text encoder takes: begin, as many ids as fit, end, padding; max_length() in all.
   std::vector<std::int64_t> encode(std::string_view text) const;
 
+  // This tokenizer with `tokens` besides, looked for in lower case; their ids are the caller's.
+  ClipTokenizer with_tokens(const std::vector<AddedToken>& tokens) const;
+
+  // Is there a token spelled so, in the vocabulary or added to it?
+  bool knows(const std::string& token) const;
+
   // Does this token end a word? The others are continued by the next token.
   bool ends_word(std::int64_t id) const;
+
+  // Is this one of several ids of an added token, and not the first? They belong together.
+  bool continues(std::int64_t id) const;
 
   int max_length() const;  // 77 for every published model
   std::int64_t bos() const;

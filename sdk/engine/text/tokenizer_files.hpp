@@ -17,6 +17,7 @@ namespace dream::engine {
 struct AddedToken {
   std::string content;
   std::int64_t id = -1;
+  int count = 1;            // it stands for so many ids, from `id` on
   bool normalized = false;  // looked for in the normalized text instead of the raw one
   bool lstrip = false;      // takes the whitespace on its left with it
   bool rstrip = false;

@@ -38,7 +38,7 @@ TEST(DiffusionInputs, stand_in_the_order_clients_know) {
   EXPECT_EQ(names,
             "image mask prompt negative_prompt width height num_outputs num_inference_steps "
             "guidance_scale prompt_strength scheduler disable_safety_check seed lora "
-            "resize_mode prompt_syntax clip_skip karras paste_original output_format "
+            "embeddings resize_mode prompt_syntax clip_skip karras paste_original output_format "
             "output_quality ");
 }
 
