@@ -21,7 +21,6 @@ struct WeightFile {
   WeightMap tensors;
   // safetensors' __metadata__; of a torch checkpoint its "global_step".
   std::map<std::string, std::string> metadata;
-  std::map<std::string, std::string> metadata;  // safetensors' __metadata__, else empty
   std::map<std::string, std::string> texts;  // torch: what stands beside the tensors, at the top
   std::vector<std::string> notes;               // what was skipped or made inert, for the user
   std::vector<std::filesystem::path> files;  // what was read: one file, or every shard of an index

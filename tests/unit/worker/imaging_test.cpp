@@ -117,7 +117,7 @@ TEST(PictureText, says_how_the_picture_was_made) {
   EXPECT_EQ(texts[0].keyword, "parameters");
   EXPECT_TRUE(texts[0].text.starts_with(
       "a fox\nNegative prompt: blurry\nSteps: 25, Sampler: DPM++ 2M, Schedule type: Karras, "
-      "CFG scale: 7.5, Seed: 9, Size: 512x384, Model: emoji-sd, Version: "))
+      "CFG scale: 7.5, Seed: 9, Size: 512x384, Model: emoji-sd, Prompt syntax: compel, Version: "))
       << texts[0].text;
   const auto json = nlohmann::json::parse(texts[1].text);
   EXPECT_EQ(json["seed"], 9);
