@@ -33,7 +33,7 @@ int inspect_weights(const InspectFlags& flags) {
 void add_weights_command(CLI::App& app, Command& chosen) {
   const auto flags = std::make_shared<InspectFlags>();
   CLI::App* weights =
-      app.add_subcommand("weights", "Look into weight files, convert them, make them");
+      app.add_subcommand("weights", "Look into weights, convert, make, fetch and check them");
   weights->footer("Example:\n  dream weights inspect model/unet");
   CLI::App* inspect = weights->add_subcommand(
       "inspect", "Tensors, shapes, dtypes, the kind of model, and keys that match nothing");
@@ -45,6 +45,8 @@ void add_weights_command(CLI::App& app, Command& chosen) {
   inspect->callback([flags, &chosen] { chosen = [flags] { return inspect_weights(*flags); }; });
   add_weights_convert(*weights, chosen);
   add_weights_init(*weights, chosen);
+  add_weights_pull(*weights, chosen);
+  add_weights_verify(*weights, chosen);
 }
 
 }  // namespace dream::host

@@ -7,7 +7,7 @@ namespace dream::host {
 
 void WorkerFlags::add_to(CLI::App& app) {
   app.add_option("--weights", weights,
-                 "Weights: a diffusers folder, or 'none'. Else COG_WEIGHTS, ./weights,\n"
+                 "Weights: a folder, a file, a name in the store, or 'none'. Else COG_WEIGHTS, ./weights,\n"
                  "DREAM_DEFAULT_WEIGHTS, or the bundled emoji-sd")
       ->type_name("PATH");
   app.add_option("--models", models, "Model store (default ~/.cache/dream/models)")
@@ -27,8 +27,8 @@ void WorkerFlags::add_to(CLI::App& app) {
 WorkerOptions WorkerFlags::options() const {
   WorkerOptions options;
   options.program = worker_program();
-  options.weights = choose_weights(weights);
   options.models = models.empty() ? default_model_store() : std::filesystem::path(models);
+  options.weights = choose_weights(weights, options.models);
   options.device = device;
   options.dtype = dtype;
   options.threads = threads;
