@@ -75,6 +75,24 @@ TEST_F(ChoicesTest, WeightsThatAreMissingAreToldWithTheirSource) {
   EXPECT_EQ(refusal([&] { choose_weights(sources); }).find("COG_WEIGHTS: "), 0U);
 }
 
+TEST_F(ChoicesTest, WeightsMayBeANameInTheModelStore) {
+  WeightsSources sources;
+  sources.models = folder / "models";
+  make_file("models/tree/model_index.json");
+  make_file("models/one/w.ckpt");
+  make_file("models/one/w.yaml");
+  sources.option = "tree";
+  EXPECT_EQ(choose_weights(sources), folder / "models/tree");
+  sources.option = "one";
+  EXPECT_EQ(choose_weights(sources), folder / "models/one/w.ckpt");
+  for (const char* name : {"../models/tree", "..", "other"}) {
+    sources.option = name;
+    EXPECT_NE(refusal([&] { choose_weights(sources); }), "accepted") << name;
+  }
+  EXPECT_NE(refusal([&] { choose_weights(sources); }).find((folder / "models").string()),
+            std::string::npos);
+}
+
 TEST_F(ChoicesTest, TemplatesComeFromThePrefixThenTheSearchPath) {
   make_file("prefix/lib/dream/templates/vanilla.so");
   make_file("prefix/lib/dream/templates/canny.so");
