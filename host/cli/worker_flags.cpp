@@ -7,8 +7,8 @@ namespace dream::host {
 
 void WorkerFlags::add_to(CLI::App& app) {
   app.add_option("--weights", weights,
-                 "Weights: a folder, a file, a name in the store, or 'none'. Else COG_WEIGHTS, ./weights,\n"
-                 "DREAM_DEFAULT_WEIGHTS, or the bundled emoji-sd")
+                 "Weights: a folder, a file, a name in the store, or 'none'. Else\n"
+                 "COG_WEIGHTS, ./weights, DREAM_DEFAULT_WEIGHTS, or the bundled emoji-sd")
       ->type_name("PATH");
   app.add_option("--models", models, "Model store (default ~/.cache/dream/models)")
       ->envname("DREAM_MODELS")
