@@ -89,7 +89,7 @@ TEST(Manifest, EveryShippedOneIsWellFormed) {
       EXPECT_TRUE(file.url.starts_with("https://")) << manifest.name << ": " << file.url;
   }
   for (const char* name : {"sd-1.4", "sd-1.5", "sd-2.1", "sd-1.5-inpainting", "sd-vae-ft-mse",
-                           "safety-checker", "controlnet-canny", "controlnet-seg",
+                           "safety_checker", "controlnet-canny", "controlnet-seg",
                            "annotator-midas", "t2i-adapter-style"})
     EXPECT_TRUE(names.contains(name)) << name;
 }
