@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -204,14 +205,19 @@ class Download {
     done_ = std::vector<std::atomic<std::uint64_t>>(plan_.ranges.size());
     for (std::size_t i = 0; i < done_.size(); ++i) done_[i] = plan_.ranges[i].done;
     running_ = done_.size();
-    std::vector<std::thread> threads;
-    for (std::size_t i = 0; i < done_.size(); ++i) threads.emplace_back([this, i] { work(i); });
-    while (running_ > 0) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
-      save();
-      progress_(total(), plan_.bytes);
+    std::vector<std::jthread> threads;  // joined on every way out
+    try {
+      for (std::size_t i = 0; i < done_.size(); ++i) threads.emplace_back([this, i] { work(i); });
+      while (running_ > 0) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        save();
+        progress_(total(), plan_.bytes);
+      }
+    } catch (...) {
+      stop_ = true;
+      throw;
     }
-    for (auto& thread : threads) thread.join();
+    threads.clear();
     save();
     if (failure_) std::rethrow_exception(failure_);
   }
@@ -253,20 +259,21 @@ class Download {
   }
 
   void fetch_range(std::size_t i) {
-    const Range range = plan_.ranges[i];
-    const std::uint64_t from = range.begin + done_[i];
-    if (from == range.end) return;
+    // `done` of the range belongs to save(), which runs at the same time.
+    const std::uint64_t end = plan_.ranges[i].end;
+    const std::uint64_t from = plan_.ranges[i].begin + done_[i];
+    if (from == end) return;
     Reply reply = new_reply(i, 206);
     reply.at = from;
-    reply.limit = range.end;
-    const std::string wanted = fmt::format("{}-{}", from, range.end - 1);
+    reply.limit = end;
+    const std::string wanted = fmt::format("{}-{}", from, end - 1);
     perform(what_.url, wanted, plan_.etag, reply);
     if (stop_) return;
     if (reply.status != 206) throw Changed("the file changed");
     if (reply.content_range != fmt::format("bytes {}/{}", wanted, plan_.bytes))
       fail(what_.url, fmt::format("asked for bytes {}, the server answered '{}'", wanted,
                                   reply.content_range));
-    if (reply.at != range.end) throw Passing("the connection ended early");
+    if (reply.at != end) throw Passing("the connection ended early");
   }
 
   // Without ranges every try begins anew.

@@ -85,7 +85,7 @@ TEST_F(ChoicesTest, WeightsMayBeANameInTheModelStore) {
   EXPECT_EQ(choose_weights(sources), folder / "models/tree");
   sources.option = "one";
   EXPECT_EQ(choose_weights(sources), folder / "models/one/w.ckpt");
-  for (const char* name : {"../models/tree", "..", "other"}) {
+  for (const char* name : {"../models/tree", ".hidden", "other"}) {
     sources.option = name;
     EXPECT_NE(refusal([&] { choose_weights(sources); }), "accepted") << name;
   }
