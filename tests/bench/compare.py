@@ -22,6 +22,10 @@ PEERS = {"diffusers": "oracles", "compile": "oracles", "openvino": "openvino",
          "sd.cpp": "stable-diffusion-cpp-python"}
 
 
+def dream():
+    return Path(os.environ.get("DREAM_BUILD_DIR", ROOT / "build/dev")) / "bin/dream"
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--size", type=int, default=256, help="pixels per side")
@@ -100,8 +104,13 @@ def run_openvino(options):
 def run_sd_cpp(options):
     from stable_diffusion_cpp import StableDiffusion
     ends = []
-    model = StableDiffusion(model_path=str(options.weights), n_threads=options.threads,
-                            wtype="f32", verbose=False)
+    checkpoint = options.weights.with_suffix(".safetensors")  # it reads no diffusers folder
+    if not checkpoint.exists():
+        subprocess.run([dream(), "weights", "convert", options.weights, checkpoint, "--format",
+                        "single-file"], check=True, stdout=sys.stderr)
+        return {"again": True}
+    model = StableDiffusion(model_path=str(checkpoint), n_threads=options.threads, wtype="f32",
+                            verbose=False)
     started = time.time()
     model.generate_image(prompt="a fox", width=options.size, height=options.size,
                          sample_steps=options.steps, cfg_scale=7.5, sample_method="euler",
@@ -160,8 +169,7 @@ def start_peer(peer, options):
 
 
 def start_ours(options):
-    build = Path(os.environ.get("DREAM_BUILD_DIR", ROOT / "build/dev"))
-    command = [build / "bin/dream", "bench", "unet", "--weights", options.weights, "--size",
+    command = [dream(), "bench", "unet", "--weights", options.weights, "--size",
                options.size, "--steps", options.steps, "--threads", options.threads]
     done = subprocess.run(list(map(str, command)), text=True, capture_output=True)
     if done.returncode != 0:
@@ -174,9 +182,8 @@ def start_ours(options):
 def random_weights():
     folder = DEPS / "bench/sd15"
     if not (folder / "model_index.json").exists():
-        build = Path(os.environ.get("DREAM_BUILD_DIR", ROOT / "build/dev"))
         folder.parent.mkdir(exist_ok=True)
-        subprocess.run([build / "bin/dream", "weights", "init", "--arch", "sd15", "--seed", "0",
+        subprocess.run([dream(), "weights", "init", "--arch", "sd15", "--seed", "0",
                         folder], check=True)
     return folder
 

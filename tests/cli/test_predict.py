@@ -152,13 +152,19 @@ def children(pid):
     return [int(line) for line in listed.stdout.split()]
 
 
-def test_ctrl_c_is_a_clean_cancel(environment, tmp_path):
-    process = start(environment, tmp_path, "predict", "vanilla", "-i", "num_inference_steps=500")
+def wait_for(process, text):
+    """Until stderr says it: then the worker that draws is there, not the one that was asked for the
+    template's inputs."""
     deadline = time.monotonic() + 30
     seen = ""
-    while "/500" not in seen and time.monotonic() < deadline:
+    while text not in seen and time.monotonic() < deadline:
         seen += os.read(process.stderr.fileno(), 4096).decode(errors="replace")
-    assert "/500" in seen
+    assert text in seen
+
+
+def test_ctrl_c_is_a_clean_cancel(environment, tmp_path):
+    process = start(environment, tmp_path, "predict", "vanilla", "-i", "num_inference_steps=500")
+    wait_for(process, "/500")
     workers = children(process.pid)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the whole group
     _, stderr = process.communicate(timeout=15)
@@ -168,10 +174,9 @@ def test_ctrl_c_is_a_clean_cancel(environment, tmp_path):
 
 
 def test_killing_dream_leaves_no_worker_behind(environment, tmp_path):
-    process = start(environment, tmp_path, "predict", "sleeper", "-i", "seconds=60")
-    deadline = time.monotonic() + 20
-    while not children(process.pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    process = start(environment, tmp_path, "predict", "sleeper", "-i", "seconds=60",
+                    "-i", "steps=10000")
+    wait_for(process, "/10000")
     workers = children(process.pid)
     process.kill()
     process.wait()
