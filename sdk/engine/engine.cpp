@@ -13,7 +13,9 @@
 #include <mutex>
 #include <utility>
 
+#include "sdk/engine/annotators/registry.hpp"
 #include "sdk/engine/kernels/cpu_allocator.hpp"
+#include "sdk/engine/pipeline/control_models.hpp"
 #include "sdk/engine/pipeline/host_tensor.hpp"
 #include "sdk/engine/pipeline/stable_diffusion.hpp"
 #include "sdk/engine/pipeline/stages.hpp"
@@ -93,25 +95,25 @@ class TorchEngine final : public Engine {
 
   std::shared_ptr<const Pipeline> load(
       const fs::path& weights, const std::function<void(const std::string&)>& warn) override {
-    const at::NoGradGuard no_grad;
-    if (!fs::exists(weights))
-      throw std::runtime_error(fmt::format("{}: no such file or folder", weights.string()));
-    const auto folder = fs::canonical(weights);
-    const auto key = fingerprint(folder);
-    const std::lock_guard lock(mutex_);
-    if (auto loaded = pipelines_[key].lock()) return loaded;
-    std::erase_if(pipelines_, [](const auto& entry) { return entry.second.expired(); });
-    try {
-      auto pipeline =
-          std::make_shared<const StableDiffusion>(
-              Components::load(folder, vocabulary_, safety_checker_, compute_, warn),
-              lora_bytes_);
-      pipelines_[key] = pipeline;
-      return pipeline;
-    } catch (const c10::Error& error) {
-      throw std::runtime_error(
-          fmt::format("{}: {}", folder.string(), error.what_without_backtrace()));
-    }
+    return shared_load(pipelines_, "model", weights, [&](const fs::path& path) {
+      return std::make_shared<const StableDiffusion>(
+          Components::load(path, vocabulary_, safety_checker_, compute_, warn), lora_bytes_);
+    });
+  }
+
+  std::shared_ptr<const ControlModel> load_control(
+      const fs::path& weights, const std::function<void(const std::string&)>& warn) override {
+    return shared_load(controls_, "control", weights, [&](const fs::path& path) {
+      return load_control_model(path, compute_, warn);
+    });
+  }
+
+  std::shared_ptr<const AnnotatorNetwork> load_annotator(
+      const std::string& network, const fs::path& weights,
+      const std::function<void(const std::string&)>& warn) override {
+    return shared_load(annotators_, network, weights, [&](const fs::path& path) {
+      return make_annotator_network(network, path, compute_, warn);
+    });
   }
 
   HostTensor randn(const std::vector<std::int64_t>& shape, std::uint64_t seed) const override {
@@ -136,6 +138,29 @@ class TorchEngine final : public Engine {
   }
 
  private:
+  // What lies at `path`, made by make(path) unless someone holds it already.
+  template <typename Loaded, typename Make>
+  std::shared_ptr<const Loaded> shared_load(
+      std::map<std::string, std::weak_ptr<const Loaded>>& known, const std::string& kind,
+      const fs::path& path, const Make& make) {
+    const at::NoGradGuard no_grad;
+    if (!fs::exists(path))
+      throw std::runtime_error(fmt::format("{}: no such file or folder", path.string()));
+    const auto place = fs::canonical(path);
+    const auto key = kind + "\n" + fingerprint(place);
+    const std::lock_guard lock(mutex_);
+    if (auto loaded = known[key].lock()) return loaded;
+    std::erase_if(known, [](const auto& entry) { return entry.second.expired(); });
+    try {
+      std::shared_ptr<const Loaded> loaded = make(place);
+      known[key] = loaded;
+      return loaded;
+    } catch (const c10::Error& error) {
+      throw std::runtime_error(
+          fmt::format("{}: {}", place.string(), error.what_without_backtrace()));
+    }
+  }
+
   Compute compute_;
   int threads_ = at::get_num_threads();
   std::int64_t lora_bytes_;
@@ -143,6 +168,8 @@ class TorchEngine final : public Engine {
   fs::path safety_checker_;
   std::mutex mutex_;
   std::map<std::string, std::weak_ptr<const Pipeline>> pipelines_;
+  std::map<std::string, std::weak_ptr<const ControlModel>> controls_;
+  std::map<std::string, std::weak_ptr<const AnnotatorNetwork>> annotators_;
 };
 
 }  // namespace

@@ -65,6 +65,30 @@ struct WeightOverlay {
 
 enum class PromptSyntax { compel, a1111, plain };
 
+enum class ControlKind { controlnet, adapter, style_adapter };
+
+// A network that steers the drawing by a picture: a ControlNet, a T2I-Adapter or its style variant.
+// Immutable, made by Engine::load_control(), and fits every Pipeline of its architecture.
+class ControlModel {
+ public:
+  virtual ~ControlModel() = default;
+  virtual ControlKind kind() const = 0;
+  virtual std::int64_t bytes() const = 0;  // of memory its weights take
+};
+
+// One use of a ControlModel in a request.
+struct Control {
+  std::shared_ptr<const ControlModel> model;
+  std::string name;  // what messages call it
+  // The control map, of the request's size (a style adapter's: of any size).
+  Image image;
+  // ControlNets made for inpainting: the pixels that the request's mask repaints become -1.
+  bool masked = false;
+  double scale = 1.0;
+  // Share of the steps after which it begins and ends; 0 <= begin <= end <= 1.
+  double guidance_start = 0.0, guidance_end = 1.0;
+};
+
 struct Step {
   int image = 0;     // index of the picture, from 0
   int together = 1;  // pictures drawn side by side, `image` the first of them
@@ -95,6 +119,9 @@ struct GenerateRequest {
   std::optional<Mask> mask;       // needs an image
   double prompt_strength = 0.8;   // 0..1: share of the steps that run on the image
   bool paste_original = true;     // kept pixels come from the image, not from the VAE
+
+  std::vector<Control> controls;  // their effects add up
+  bool guess_mode = false;  // ControlNets see no negative prompt, and act more the coarser the level
 
   std::vector<WeightOverlay> loras;
   std::vector<WeightOverlay> embeddings;  // textual inversion
@@ -167,6 +194,17 @@ class Pipeline {
   virtual std::unique_ptr<DenoiseLoop> denoise(const DenoiseRequest& request) const = 0;
 };
 
+// The network of an annotator (edges, depth, a pose …), between the pre- and post-processing of the
+// host. Immutable: any number of threads may call run().
+class AnnotatorNetwork {
+ public:
+  virtual ~AnnotatorNetwork() = default;
+  // Shapes and ranges are stated in the network's file in annotators/. Computes on the engine's
+  // device; tensors come and go in CPU memory. Throws InvalidInput for a shape it cannot take.
+  virtual std::vector<HostTensor> run(const HostTensor& input) const = 0;
+  virtual std::int64_t bytes() const = 0;  // of memory its weights take
+};
+
 struct EngineOptions {
   std::string device = "auto";  // auto, cpu, cuda
   std::string dtype = "auto";   // auto, fp32, bf16, fp16
@@ -189,6 +227,17 @@ class Engine {
   // std::runtime_error naming file and key.
   virtual std::shared_ptr<const Pipeline> load(
       const std::filesystem::path& weights,
+      const std::function<void(const std::string&)>& warn) = 0;
+  // Reads a ControlNet (a diffusers folder or a weight file of it) or a T2I-Adapter (diffusers
+  // folder, or the original .pth). Who asks again while someone holds it gets the same one. Throws
+  // std::runtime_error naming file and key.
+  virtual std::shared_ptr<const ControlModel> load_control(
+      const std::filesystem::path& weights,
+      const std::function<void(const std::string&)>& warn) = 0;
+  // `network` is one of annotators/registry.cpp ("hed"), `weights` its file or folder as published.
+  // Who asks again while someone holds it gets the same one. Throws as load_control() does.
+  virtual std::shared_ptr<const AnnotatorNetwork> load_annotator(
+      const std::string& network, const std::filesystem::path& weights,
       const std::function<void(const std::string&)>& warn) = 0;
   // Noise as torch.randn draws it on a CPU generator with this seed. No size may be negative.
   virtual HostTensor randn(const std::vector<std::int64_t>& shape, std::uint64_t seed) const = 0;

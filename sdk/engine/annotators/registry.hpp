@@ -1,0 +1,20 @@
+// The networks of annotators by name. One per file; to add one, write it and give it a line in
+// registry.cpp.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "sdk/engine/engine.hpp"
+#include "sdk/engine/tensor/weights.hpp"
+
+namespace dream::engine {
+
+// Throws std::runtime_error: for an unknown name one that names those that exist, else one that
+// names file and tensor.
+std::shared_ptr<const AnnotatorNetwork> make_annotator_network(std::string_view network,
+                                                               const std::filesystem::path& weights,
+                                                               const Compute& compute,
+                                                               const Warn& warn);
+
+}  // namespace dream::engine
