@@ -82,7 +82,8 @@ class TorchEngine final : public Engine {
       : compute_{.dtype = at::kFloat, .device = choose_device(options.device)},
         lora_bytes_(options.lora_bytes),
         vocabulary_(options.clip_vocabulary),
-        safety_checker_(options.safety_checker) {
+        safety_checker_(options.safety_checker),
+        clip_vision_(options.clip_vision) {
     compute_.dtype = choose_dtype(options.dtype, compute_.device);
     // Stated even when it is libtorch's own choice: threads made later inherit a stated number.
     install_cpu_allocator();
@@ -104,7 +105,7 @@ class TorchEngine final : public Engine {
   std::shared_ptr<const ControlModel> load_control(
       const fs::path& weights, const std::function<void(const std::string&)>& warn) override {
     return shared_load(controls_, "control", weights, [&](const fs::path& path) {
-      return load_control_model(path, compute_, warn);
+      return load_control_model(path, clip_vision_, compute_, warn);
     });
   }
 
@@ -166,6 +167,7 @@ class TorchEngine final : public Engine {
   std::int64_t lora_bytes_;
   fs::path vocabulary_;
   fs::path safety_checker_;
+  fs::path clip_vision_;
   std::mutex mutex_;
   std::map<std::string, std::weak_ptr<const Pipeline>> pipelines_;
   std::map<std::string, std::weak_ptr<const ControlModel>> controls_;

@@ -121,7 +121,8 @@ struct GenerateRequest {
   bool paste_original = true;     // kept pixels come from the image, not from the VAE
 
   std::vector<Control> controls;  // their effects add up
-  bool guess_mode = false;  // ControlNets see no negative prompt, and act more the coarser the level
+  // ControlNets leave the negative prompt's half alone, and act more the coarser the level.
+  bool guess_mode = false;
 
   std::vector<WeightOverlay> loras;
   std::vector<WeightOverlay> embeddings;  // textual inversion
@@ -217,6 +218,8 @@ struct EngineOptions {
   // For weights that carry no safety checker: the folder of one (config.json and weights) or, of
   // the published one, the weight file. Empty: none.
   std::filesystem::path safety_checker = {};
+  // Folder of CLIP ViT-L/14 (config.json and weights), for style adapters. Empty: none.
+  std::filesystem::path clip_vision = {};
 };
 
 class Engine {

@@ -128,18 +128,42 @@ std::int64_t resident_bytes() {
 }
 
 struct Probe {
+  Engine& engine;
   const StableDiffusion& pipeline;
   const Tensors& inputs;
   LoraVariants& variants;
   Tensors outputs;
+  std::vector<std::shared_ptr<const ControlModel>> loaded = {};
 
   const at::Tensor& input(const json& operation, const char* key) const {
     return inputs.at(operation.at(key).get<std::string>());
   }
 
+  // "controls": [{"weights": PATH, "image": INPUT of [height, width, 3], …}]. What was loaded
+  // stays, as it does in a server.
+  void add_controls(const json& operation, json& reply, GenerateRequest& request) {
+    const auto warn = [&](const std::string& line) { reply["log"].push_back(line); };
+    for (const auto& given : operation.value("controls", json::array())) {
+      Control control;
+      control.model = engine.load_control(given.at("weights").get<std::string>(), warn);
+      loaded.push_back(control.model);
+      control.name = given.value("name", "control");
+      GenerateRequest picture;
+      add_pictures({{"image", given.at("image")}}, inputs, picture);
+      control.image = *picture.image;
+      control.masked = given.value("masked", false);
+      control.scale = given.value("scale", 1.0);
+      control.guidance_start = given.value("start", 0.0);
+      control.guidance_end = given.value("end", 1.0);
+      request.controls.push_back(std::move(control));
+    }
+    request.guess_mode = operation.value("guess_mode", false);
+  }
+
   void generate(const json& operation, const std::string& out, json& reply) {
     auto request = to_request(operation);
     add_pictures(operation, inputs, request);
+    add_controls(operation, reply, request);
     const int cancel_at = operation.value("cancel_at", 0);
     reply["steps"] = json::array();
     reply["log"] = json::array();
@@ -185,6 +209,7 @@ struct Probe {
     const auto taught = with_embeddings(drawing, request);
     const auto& parts = taught ? *taught : drawing;
     add_pictures(operation, inputs, request);
+    add_controls(operation, reply, request);
     if (op == "text") {
       outputs[out] = encode_prompts(parts, request, operation.value("guided", false));
     } else if (op == "unet") {
@@ -212,8 +237,9 @@ struct Probe {
       const auto plan = make_plan(request, parts);
       const auto states = encode_prompts(parts, request, plan.guided);
       const auto condition = condition_on_image(parts, request, plan);
+      const Controls controls(parts, request);
       const int count = operation.value("together", 1);
-      outputs[out] = at::cat(draw_latents(parts, request, plan, condition,
+      outputs[out] = at::cat(draw_latents(parts, request, plan, condition, controls,
                                           operation.value("first", 0), count, states));
     } else {
       throw std::runtime_error("unknown operation " + op);
@@ -252,6 +278,7 @@ json run_all(const json& request) {
   options.threads = request.value("threads", 0);
   options.clip_vocabulary = request.value("vocabulary", "");
   options.safety_checker = request.value("safety_checker", "");
+  options.clip_vision = request.value("clip_vision", "");
   options.lora_bytes = request.value("lora_bytes", options.lora_bytes);
   const auto start = Clock::now();
   std::shared_ptr<const Pipeline> pipeline;
@@ -274,7 +301,7 @@ json run_all(const json& request) {
                    {"torch", engine->torch_version()}};
   const auto inputs = request.contains("inputs") ? read_tensors(request.at("inputs")) : Tensors{};
   LoraVariants variants(options.lora_bytes);
-  Probe probe{dynamic_cast<const StableDiffusion&>(*pipeline), inputs, variants, {}};
+  Probe probe{*engine, dynamic_cast<const StableDiffusion&>(*pipeline), inputs, variants, {}};
   for (const auto& operation : request.at("operations")) {
     reply["operations"].push_back(probe.answer(operation));
   }

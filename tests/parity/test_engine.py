@@ -15,7 +15,7 @@ from tiny_models import EMOJI_SD, SCHEDULERS, TINY
 
 TOLERANCE = 1e-4
 # The others have tests of their own.
-OTHERS = ("consistency", "inpainting", "matrix-4", "matrix-9")
+OTHERS = ("consistency", "controls", "inpainting", "matrix-4", "matrix-9")
 MODELS = ["emoji-sd", *(name for name in TINY if name not in OTHERS)]
 PROMPT, NEGATIVE = "a fox on a blue background 🦊", "blurry, cut off"
 LONG_PROMPT = "a red apple and a green pear " * 20

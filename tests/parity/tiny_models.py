@@ -95,6 +95,13 @@ TINY = {
         unet=dict(time_cond_proj_dim=24, block_out_channels=(32, 32), layers_per_block=1,
                   attention_head_dim=4, down_block_types=(CROSS_DOWN, DOWN),
                   up_block_types=(UP, CROSS_UP), norm_num_groups=8)),
+    # What control networks in their original files are for: four levels, groups, heads and pixels
+    # per latent as in SD 1.x.
+    "controls": Tiny(
+        unet=dict(block_out_channels=(32, 64, 64, 64), layers_per_block=2, attention_head_dim=8,
+                  down_block_types=(CROSS_DOWN, CROSS_DOWN, CROSS_DOWN, DOWN),
+                  up_block_types=(UP, CROSS_UP, CROSS_UP, CROSS_UP)),
+        vae=dict(block_out_channels=(8, 8, 16, 16)), size=(64, 120)),
     # No middle at all, another number of heads, four levels.
     "no-middle": Tiny(
         unet=dict(block_out_channels=(16, 16, 32, 32), layers_per_block=1,

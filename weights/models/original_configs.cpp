@@ -61,11 +61,16 @@ json heads_of(const std::vector<std::int64_t>& channels) {
   return heads;
 }
 
-// Input blocks are the levels' layers one after another, each level but the last ended by a
-// convolution that halves the sides.
-json unet_config(const Shapes& unet, json config, bool version_2) {
+struct Levels {
   std::vector<std::int64_t> channels;
   std::vector<bool> attention;
+};
+
+// Input blocks are the levels' layers one after another, each level but the last ended by a
+// convolution that halves the sides. Fills in what the encoders of UNets and ControlNets have.
+Levels read_levels(const Shapes& unet, json& config) {
+  Levels levels;
+  auto& [channels, attention] = levels;
   std::int64_t layers = 0;
   std::int64_t layers_here = 0;
   std::string text_layer;
@@ -93,18 +98,23 @@ json unet_config(const Shapes& unet, json config, bool version_2) {
   config["block_out_channels"] = channels;
   config["layers_per_block"] = layers;
   config["in_channels"] = unet.size("input_blocks.0.0.weight", 1);
-  config["out_channels"] = unet.size("out.2.weight", 0);
   config["cross_attention_dim"] =
       unet.size(text_layer + ".transformer_blocks.0.attn2.to_k.weight", 1);
   config["use_linear_projection"] = unet.shape(text_layer + ".proj_in.weight").size() == 2;
-  if (version_2) config["attention_head_dim"] = heads_of(channels);
   json down = json::array();
-  json up = json::array();
   for (const bool attends : attention) down.push_back(attends ? "CrossAttnDownBlock2D"
                                                               : "DownBlock2D");
+  config["down_block_types"] = down;
+  return levels;
+}
+
+json unet_config(const Shapes& unet, json config, bool version_2) {
+  const auto [channels, attention] = read_levels(unet, config);
+  config["out_channels"] = unet.size("out.2.weight", 0);
+  if (version_2) config["attention_head_dim"] = heads_of(channels);
+  json up = json::array();
   for (std::size_t i = attention.size(); i-- > 0;)
     up.push_back(attention[i] ? "CrossAttnUpBlock2D" : "UpBlock2D");
-  config["down_block_types"] = down;
   config["up_block_types"] = up;
   if (unet.has("time_embed.cond_proj.weight"))
     config["time_cond_proj_dim"] = unet.size("time_embed.cond_proj.weight", 1);
@@ -181,6 +191,21 @@ OriginalConfigs read_original_configs(const WeightMap& tensors, const std::strin
           : clip_config({tensors, original_clip_prefix, file}, known("text_encoder"));
   configs.inpainting = configs.unet["in_channels"] != configs.unet["out_channels"];
   return configs;
+}
+
+json read_original_controlnet_config(const WeightMap& tensors, std::string_view prefix,
+                                     const std::string& file) {
+  const Shapes net(tensors, prefix, file);
+  json config = find_architecture("controlnet").components.front().config;
+  const auto levels = read_levels(net, config);
+  if (config["use_linear_projection"]) config["attention_head_dim"] = heads_of(levels.channels);
+  config["conditioning_channels"] = net.size("input_hint_block.0.weight", 1);
+  json widths = json::array();
+  // Every second layer of the hint's network is an activation, every second convolution widens.
+  for (int i = 0; net.has(fmt::format("input_hint_block.{}.weight", i + 2)); i += 4)
+    widths.push_back(net.size(fmt::format("input_hint_block.{}.weight", i), 0));
+  config["conditioning_embedding_out_channels"] = widths;
+  return config;
 }
 
 }  // namespace dream::weights

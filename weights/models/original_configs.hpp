@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 #include "weights/tensor_view.hpp"
 
@@ -19,5 +20,10 @@ struct OriginalConfigs {
 // 64 in both), 32 norm groups, scaling factor 0.18215. Throws Error naming `file` and what lacks,
 // also for Stable Diffusion XL.
 OriginalConfigs read_original_configs(const WeightMap& tensors, const std::string& file);
+
+// The same of a ControlNet in the names of its first code (lllyasviel/ControlNet), which begin with
+// `prefix`.
+nlohmann::json read_original_controlnet_config(const WeightMap& tensors, std::string_view prefix,
+                                               const std::string& file);
 
 }  // namespace dream::weights

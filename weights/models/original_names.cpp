@@ -112,6 +112,24 @@ std::string original_unet_name(std::string_view name, const nlohmann::json& conf
   return renamed(name, unet_ends);
 }
 
+std::string original_controlnet_name(std::string_view name, const nlohmann::json& config) {
+  std::string_view rest = name;
+  if (take(rest, "controlnet_down_blocks.")) {
+    const int block = take_number(rest);
+    return fmt::format("zero_convs.{}.0.{}", block, rest);
+  }
+  if (take(rest, "controlnet_mid_block.")) return fmt::format("middle_block_out.0.{}", rest);
+  if (!take(rest, "controlnet_cond_embedding.")) return original_unet_name(name, config);
+  if (take(rest, "conv_in.")) return fmt::format("input_hint_block.0.{}", rest);
+  if (take(rest, "blocks.")) {
+    const int block = take_number(rest);
+    return fmt::format("input_hint_block.{}.{}", 2 * block + 2, rest);
+  }
+  take(rest, "conv_out.");
+  const auto widths = config_integers(config, "conditioning_embedding_out_channels").size();
+  return fmt::format("input_hint_block.{}.{}", 4 * widths - 2, rest);
+}
+
 std::string original_vae_name(std::string_view name, const nlohmann::json& config) {
   std::string_view rest = name;
   const std::string_view side = take(rest, "encoder.") ? "encoder." : "decoder.";

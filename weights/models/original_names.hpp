@@ -24,6 +24,10 @@ struct OriginalTensor {
 // UNet's, for its number of layers and its attention blocks.
 std::string original_unet_name(std::string_view name, const nlohmann::json& config);
 
+// The same for a ControlNet: "controlnet_down_blocks.3.weight" -> "zero_convs.3.0.weight",
+// "controlnet_cond_embedding.blocks.0.bias" -> "input_hint_block.2.bias".
+std::string original_controlnet_name(std::string_view name, const nlohmann::json& config);
+
 // "decoder.up_blocks.0.resnets.0.conv1.weight" -> "decoder.up.3.block.0.conv1.weight".
 std::string original_vae_name(std::string_view name, const nlohmann::json& config);
 

@@ -70,12 +70,16 @@ CLIPVisionModel::CLIPVisionModel(const VisionEncoderConfig& config, const Weight
 }
 
 at::Tensor CLIPVisionModel::forward(const at::Tensor& pixel_values) const {
+  return post_layernorm_(last_hidden_state(pixel_values).select(1, 0));
+}
+
+at::Tensor CLIPVisionModel::last_hidden_state(const at::Tensor& pixel_values) const {
   const auto patches =
       at::conv2d(pixel_values, patch_embedding_, {}, config_.patch_size).flatten(2).transpose(1, 2);
   const auto class_token = class_embedding_.expand({patches.size(0), 1, config_.hidden_size});
   auto hidden = pre_layrnorm_(at::cat({class_token, patches}, 1) + position_embedding_);
   for (const auto& layer : layers_) hidden = layer(std::move(hidden), CLIPAttention::full);
-  return post_layernorm_(hidden.select(1, 0));
+  return hidden;
 }
 
 }  // namespace dream::engine

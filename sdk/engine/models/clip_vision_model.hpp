@@ -29,6 +29,9 @@ class CLIPVisionModel {
   // [batch, channels, image_size, image_size] to [batch, hidden_size]: the class token after the
   // last layer and its norm, which transformers calls the pooled output.
   at::Tensor forward(const at::Tensor& pixel_values) const;
+  // [batch, patches + 1, hidden_size] after the last layer, the class token first, before the norm:
+  // transformers' last_hidden_state.
+  at::Tensor last_hidden_state(const at::Tensor& pixel_values) const;
 
   const VisionEncoderConfig& config() const { return config_; }
 

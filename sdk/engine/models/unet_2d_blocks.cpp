@@ -44,10 +44,12 @@ DownBlock2D::DownBlock2D(const Weights& weights, const BlockShape& shape) {
 }
 
 at::Tensor DownBlock2D::operator()(at::Tensor hidden_states, const at::Tensor& temb,
-                                   TextContext& text, std::vector<at::Tensor>& skips) const {
+                                   TextContext& text, std::vector<at::Tensor>& skips,
+                                   const at::Tensor& addition) const {
   for (std::size_t i = 0; i < resnets.size(); ++i) {
     hidden_states = resnets[i](hidden_states, temb);
     if (!attentions.empty()) hidden_states = attentions[i](hidden_states, text);
+    if (i + 1 == resnets.size() && addition.defined()) hidden_states = hidden_states + addition;
     skips.push_back(hidden_states);
   }
   if (downsampler) {

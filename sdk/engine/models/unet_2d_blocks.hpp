@@ -30,9 +30,10 @@ struct BlockShape {
 
 struct DownBlock2D {
   DownBlock2D(const Weights& weights, const BlockShape& shape);
-  // Returns the block's output and appends every intermediate result to `skips`.
+  // Returns the block's output and appends every intermediate result to `skips`. `addition`, where
+  // defined, joins the last layer's output, before the downsampler.
   at::Tensor operator()(at::Tensor hidden_states, const at::Tensor& temb, TextContext& text,
-                        std::vector<at::Tensor>& skips) const;
+                        std::vector<at::Tensor>& skips, const at::Tensor& addition = {}) const;
 
   std::vector<ResnetBlock2D> resnets;
   std::vector<Transformer2DModel> attentions;  // empty or one per resnet

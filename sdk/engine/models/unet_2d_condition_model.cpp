@@ -47,14 +47,21 @@ at::Tensor UNet2DConditionModel::embed_time(double timestep, double guidance_sca
 }
 
 at::Tensor UNet2DConditionModel::forward(const at::Tensor& sample, double timestep,
-                                         TextContext& text, double guidance_scale) const {
+                                         TextContext& text, double guidance_scale,
+                                         const UNetAdditions& additions) const {
   const auto temb = embed_time(timestep, guidance_scale, sample);
   auto hidden = config_.center_input_sample ? 2 * sample - 1 : sample;
   hidden = conv_in_(hidden.contiguous(at::MemoryFormat::ChannelsLast));
 
   std::vector<at::Tensor> skips{hidden};
-  for (const auto& block : down_blocks_) hidden = block(std::move(hidden), temb, text, skips);
+  for (std::size_t i = 0; i < down_blocks_.size(); ++i) {
+    const auto addition = i < additions.blocks.size() ? additions.blocks[i] : at::Tensor();
+    hidden = down_blocks_[i](std::move(hidden), temb, text, skips, addition);
+  }
+  for (std::size_t i = 0; i < additions.skips.size(); ++i)
+    skips.at(i) = skips.at(i) + additions.skips[i];
   if (mid_block_) hidden = (*mid_block_)(std::move(hidden), temb, text);
+  if (additions.mid.defined()) hidden = hidden + additions.mid;
   for (const auto& block : up_blocks_) {
     // Sizes that were odd on the way down come back by following the skip connection that the next
     // block will join.

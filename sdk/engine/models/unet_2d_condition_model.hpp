@@ -15,6 +15,14 @@
 
 namespace dream::engine {
 
+// What ControlNets and adapters add to a UNet's feature maps. Tensors of one picture stand for all
+// of a batch. Empty vectors and undefined tensors: nothing.
+struct UNetAdditions {
+  std::vector<at::Tensor> skips;   // one for each skip connection
+  at::Tensor mid;                  // after the middle block
+  std::vector<at::Tensor> blocks;  // one for each down block, before its downsampler
+};
+
 class UNet2DConditionModel {
  public:
   // Throws std::runtime_error naming tensor and shapes where the weights do not fit.
@@ -24,7 +32,7 @@ class UNet2DConditionModel {
   // in the weights' precision. `guidance_scale` counts for models that were distilled from a guided
   // one (time_cond_proj_dim). The result has out_channels and the sample's size.
   at::Tensor forward(const at::Tensor& sample, double timestep, TextContext& text,
-                     double guidance_scale = 1) const;
+                     double guidance_scale = 1, const UNetAdditions& additions = {}) const;
 
   const UNetConfig& config() const { return config_; }
 

@@ -73,11 +73,11 @@ std::int64_t read_sample_size(Config& config) {
 struct Blocks {
   std::vector<std::string> down_types, up_types;
   std::vector<std::int64_t> channels, layers, heads, cross_attention_dim;
-  std::vector<std::vector<std::int64_t>> transformer_layers, up_transformer_layers;
+  std::vector<std::vector<std::int64_t>> transformer_layers;
   std::vector<bool> only_cross_attention;
 };
 
-Blocks read_blocks(Config& config) {
+Blocks read_blocks(Config& config, bool with_up_blocks) {
   Blocks blocks;
   blocks.channels = config.integers("block_out_channels");
   const auto count = blocks.channels.size();
@@ -86,11 +86,11 @@ Blocks read_blocks(Config& config) {
     if (width < 1) config.fail("block_out_channels", fmt::format("holds {}", width));
   }
   blocks.down_types = config.texts("down_block_types");
-  blocks.up_types = config.texts("up_block_types");
   if (blocks.down_types.size() != count) {
     config.fail("down_block_types", fmt::format("needs {} entries, one per block", count));
   }
-  if (blocks.up_types.size() != count) {
+  if (with_up_blocks) blocks.up_types = config.texts("up_block_types");
+  if (with_up_blocks && blocks.up_types.size() != count) {
     config.fail("up_block_types", fmt::format("needs {} entries, one per block", count));
   }
   blocks.layers = config.integer_per_block("layers_per_block", count, 2);
@@ -102,12 +102,6 @@ Blocks read_blocks(Config& config) {
   blocks.cross_attention_dim = config.integer_per_block("cross_attention_dim", count, 1280);
   blocks.only_cross_attention = config.flag_per_block("only_cross_attention", count, false);
   blocks.transformer_layers = config.layers_per_block("transformer_layers_per_block", count, 1);
-  blocks.up_transformer_layers = {blocks.transformer_layers.rbegin(),
-                                  blocks.transformer_layers.rend()};
-  if (config.has("reverse_transformer_layers_per_block")) {
-    blocks.up_transformer_layers =
-        config.layers_per_block("reverse_transformer_layers_per_block", count, 1);
-  }
   return blocks;
 }
 
@@ -150,8 +144,7 @@ std::optional<BlockShape> mid_block_shape(Config& config, BlockShape coarsest) {
   return coarsest;
 }
 
-void add_blocks(UNetConfig& unet, Config& config, const Blocks& blocks) {
-  const auto linear = config.flag("use_linear_projection", false);
+void add_down_blocks(UNetConfig& unet, Config& config, const Blocks& blocks, bool linear) {
   const auto padding = config.integer("downsample_padding", 1);
   const auto count = blocks.channels.size();
   for (std::size_t i = 0; i < count; ++i) {
@@ -163,12 +156,20 @@ void add_blocks(UNetConfig& unet, Config& config, const Blocks& blocks) {
     check_transformer_layers(config, down);
   }
   unet.mid_block = mid_block_shape(config, block_shape(unet, blocks, count - 1, linear));
+}
+
+void add_up_blocks(UNetConfig& unet, Config& config, const Blocks& blocks, bool linear) {
+  const auto count = blocks.channels.size();
+  std::vector<std::vector<std::int64_t>> layers{blocks.transformer_layers.rbegin(),
+                                                blocks.transformer_layers.rend()};
+  if (config.has("reverse_transformer_layers_per_block"))
+    layers = config.layers_per_block("reverse_transformer_layers_per_block", count, 1);
   for (std::size_t i = 0; i < count; ++i) {
     const auto level = count - 1 - i;
     auto& up = unet.up_blocks.emplace_back(block_shape(unet, blocks, level, linear));
     up.layers += 1;
     up.prev_output_channel = blocks.channels[std::min(level + 1, count - 1)];
-    up.transformer_layers = blocks.up_transformer_layers[i];
+    up.transformer_layers = layers[i];
     up.resamples = i + 1 < count;
     up.has_cross_attention = has_cross_attention(config, "up_block_types", blocks.up_types[i],
                                                  "UpBlock2D", "CrossAttnUpBlock2D");
@@ -176,29 +177,56 @@ void add_blocks(UNetConfig& unet, Config& config, const Blocks& blocks) {
   }
 }
 
-}  // namespace
-
-UNetConfig read_unet_config(Config config, const Warn& warn) {
+// What stands in the configs of UNets and of ControlNets alike, down to the middle block.
+UNetConfig read_encoder(Config& config, const Blocks& blocks, bool linear) {
   refuse_unsupported(config);
-  const auto blocks = read_blocks(config);
   const auto finest = blocks.channels.front();
   UNetConfig unet;
   unet.in_channels = config.integer("in_channels", 4);
+  unet.cross_attention_dim = blocks.cross_attention_dim.front();
+  unet.time_proj = {finest, config.flag("flip_sin_to_cos", true), config.number("freq_shift", 0)};
+  unet.time_embed_dim = config.integer("time_embedding_dim", 4 * finest);
+  unet.resnet = read_resnet_style(config, unet.time_embed_dim);
+  add_down_blocks(unet, config, blocks, linear);
+  return unet;
+}
+
+}  // namespace
+
+UNetConfig read_unet_config(Config config, const Warn& warn) {
+  const auto blocks = read_blocks(config, true);
+  const bool linear = config.flag("use_linear_projection", false);
+  auto unet = read_encoder(config, blocks, linear);
+  add_up_blocks(unet, config, blocks, linear);
   unet.out_channels = config.integer("out_channels", 4);
   unet.sample_size = read_sample_size(config);
-  unet.cross_attention_dim = blocks.cross_attention_dim.front();
   unet.conv_in_kernel = config.integer("conv_in_kernel", 3);
   unet.conv_out_kernel = config.integer("conv_out_kernel", 3);
   unet.center_input_sample = config.flag("center_input_sample", false);
-  unet.time_proj = {finest, config.flag("flip_sin_to_cos", true), config.number("freq_shift", 0)};
-  unet.time_embed_dim = config.integer("time_embedding_dim", 4 * finest);
   unet.time_cond_proj_dim = read_time_cond_proj_dim(config);
   unet.timestep_post_act = optional_activation(config, "timestep_post_act");
   unet.time_embed_act = optional_activation(config, "time_embedding_act_fn");
-  unet.resnet = read_resnet_style(config, unet.time_embed_dim);
-  add_blocks(unet, config, blocks);
   config.finish(warn);
   return unet;
+}
+
+ControlNetConfig read_controlnet_config(Config config, const Warn& warn) {
+  const auto blocks = read_blocks(config, false);
+  ControlNetConfig net;
+  net.encoder = read_encoder(config, blocks, config.flag("use_linear_projection", false));
+  net.conditioning_channels = config.integer("conditioning_channels", 3);
+  config.only("conditioning_channels", 3);
+  net.conditioning_widths = config.integers("conditioning_embedding_out_channels");
+  if (net.conditioning_widths.empty()) net.conditioning_widths = {16, 32, 96, 256};
+  const auto order = config.text("controlnet_conditioning_channel_order", "rgb");
+  if (order != "rgb" && order != "bgr") {
+    config.fail("controlnet_conditioning_channel_order",
+                fmt::format("is \"{}\"; supported: rgb, bgr", order));
+  }
+  net.bgr = order == "bgr";
+  net.global_pool_conditions = config.flag("global_pool_conditions", false);
+  config.finish(warn);
+  return net;
 }
 
 }  // namespace dream::engine

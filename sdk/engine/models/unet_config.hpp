@@ -1,5 +1,6 @@
-// The UNet's config.json, read and checked: from diffusers' keys, with their defaults and historic
-// namings, to the shape of every block. The model itself then only builds what stands here.
+// The config.json of UNets and ControlNets, read and checked: from diffusers' keys, with their
+// defaults and historic namings, to the shape of every block. The model then only builds what
+// stands here.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,22 @@ struct UNetConfig {
   std::vector<BlockShape> up_blocks;  // coarse to fine
 };
 
-// Throws std::runtime_error naming file and key for values that are not supported.
+// A ControlNet's config.json: the first half of a UNet, and how it takes the control picture in.
+struct ControlNetConfig {
+  UNetConfig encoder;  // down blocks and middle; no up blocks
+  std::int64_t conditioning_channels = 3;
+  std::vector<std::int64_t> conditioning_widths;  // of the picture's network, from fine to coarse
+  bool bgr = false;                     // the picture's channels come in this order
+  bool global_pool_conditions = false;  // what it adds is the mean over all pixels
+
+  // Pixels of the control picture per latent pixel.
+  std::int64_t scale() const {
+    return std::int64_t{1} << (conditioning_widths.size() - 1);
+  }
+};
+
+// Both throw std::runtime_error naming file and key for values that are not supported.
 UNetConfig read_unet_config(Config config, const Warn& warn);
+ControlNetConfig read_controlnet_config(Config config, const Warn& warn);
 
 }  // namespace dream::engine

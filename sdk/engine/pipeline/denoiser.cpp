@@ -18,15 +18,39 @@ at::Tensor rescaled(const at::Tensor& guided, const at::Tensor& prompt, double s
   return share * (guided * (spread(prompt) / spread(guided))) + (1 - share) * guided;
 }
 
+// [pictures, C, h, w] of every picture, undefined where they have none.
+template <typename Part>
+at::Tensor side_by_side(std::span<Denoiser> pictures, const Part& part) {
+  if (pictures.size() == 1) return part(pictures.front());
+  std::vector<at::Tensor> parts;
+  for (auto& picture : pictures) parts.push_back(part(picture));
+  return parts.front().defined() ? at::cat(parts) : at::Tensor();
+}
+
 // One UNet call: alone, with the guidance built into the model where it is, or with the negative
 // prompts' half beside it (arXiv 2207.12598).
-at::Tensor predict(const Components& parts, const Plan& plan, const at::Tensor& sample,
-                   double timestep, TextContext& text) {
-  const auto input = sample.to(parts.compute.dtype);
+at::Tensor predict(const Components& parts, const Plan& plan, std::span<Denoiser> pictures,
+                   Conditioning& conditioning) {
+  const auto timestep = pictures.front().timestep();
+  const auto call = pictures.front().call();
+  const auto halves = [&](const at::Tensor& map) {
+    const auto typed = map.to(parts.compute.dtype);
+    return plan.guided ? at::cat({typed, typed}) : typed;
+  };
+  const auto sample =
+      halves(side_by_side(pictures, [](Denoiser& picture) { return picture.scaled_latents(); }));
+  const auto additions = conditioning.additions(sample, timestep, call);
+  auto input = sample;
+  if (pictures.front().unet_channels().defined()) {
+    const auto channels = side_by_side(
+        pictures, [](Denoiser& picture) { return picture.unet_channels(); });
+    input = at::cat({sample, halves(channels)}, 1);
+  }
+  auto& text = conditioning.text(call);
   if (!plan.guided)
-    return parts.unet.forward(input, timestep, text, plan.guidance_scale).to(at::kFloat);
+    return parts.unet.forward(input, timestep, text, plan.guidance_scale, additions).to(at::kFloat);
   const auto both =
-      parts.unet.forward(at::cat({input, input}), timestep, text).to(at::kFloat).chunk(2);
+      parts.unet.forward(input, timestep, text, 1, additions).to(at::kFloat).chunk(2);
   const auto guided = both[0] + plan.guidance_scale * (both[1] - both[0]);
   return plan.guidance_rescale == 0 ? guided : rescaled(guided, both[1], plan.guidance_rescale);
 }
@@ -41,7 +65,7 @@ Denoiser::Denoiser(const Components& parts, const Plan& plan, const std::string&
       generator_(std::move(generator)) {
   scheduler_->set_timesteps(plan.scheduled_steps);
   const auto order = static_cast<std::size_t>(scheduler_->order());
-  called_ = order * (plan.scheduled_steps - plan.steps);
+  called_ = first_call_ = order * (plan.scheduled_steps - plan.steps);
   if (start_.image.defined()) scheduler_->set_begin_index(called_);
   // Calls beyond order() per step (PNDM's repeated timestep) belong to the first.
   const auto calls = scheduler_->timesteps().size() - called_;
@@ -57,10 +81,8 @@ at::Tensor Denoiser::first_latents() const {
   return scheduler_->add_noise(start_.image, start_.noise, timestep());
 }
 
-at::Tensor Denoiser::model_input() {
-  const auto sample = scheduler_->scale_model_input(latents_, timestep());
-  if (!start_.unet_channels.defined()) return sample;
-  return at::cat({sample, start_.unet_channels}, 1);
+at::Tensor Denoiser::scaled_latents() {
+  return scheduler_->scale_model_input(latents_, timestep());
 }
 
 void Denoiser::advance(const at::Tensor& prediction) {
@@ -84,15 +106,10 @@ void Denoiser::keep_unmasked() {
 }
 
 void step(const Components& parts, const Plan& plan, std::span<Denoiser> pictures,
-          TextContext& text) {
+          Conditioning& conditioning) {
   const int before = pictures.front().done();
   while (pictures.front().done() == before) {
-    const double timestep = pictures.front().timestep();
-    std::vector<at::Tensor> inputs;
-    for (auto& picture : pictures) inputs.push_back(picture.model_input());
-    const auto prediction =
-        predict(parts, plan, inputs.size() == 1 ? inputs[0] : at::cat(inputs), timestep, text);
-    const auto own = prediction.split(1);
+    const auto own = predict(parts, plan, pictures, conditioning).split(1);
     for (std::size_t i = 0; i < pictures.size(); ++i) pictures[i].advance(own[i]);
   }
 }

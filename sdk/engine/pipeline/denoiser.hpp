@@ -10,6 +10,7 @@
 #include <string>
 
 #include "sdk/engine/pipeline/components.hpp"
+#include "sdk/engine/pipeline/controls.hpp"
 #include "sdk/engine/pipeline/plan.hpp"
 #include "sdk/engine/schedulers/scheduler.hpp"
 
@@ -34,8 +35,13 @@ class Denoiser {
   // fp32; what is put there is what the next step starts from.
   at::Tensor& latents() { return latents_; }
 
-  // The next UNet call: its input [1, in_channels, h, w] and its timestep.
-  at::Tensor model_input();
+  // The next UNet call: the latents as it takes them [1, C, h, w], what an inpainting UNet sees
+  // beside them (else undefined), its timestep and its place in the run.
+  at::Tensor scaled_latents();
+  const at::Tensor& unet_channels() const { return start_.unet_channels; }
+  Call call() const {
+    return {called_ - first_call_, scheduler_->timesteps().size() - first_call_};
+  }
   double timestep() const { return scheduler_->timesteps().at(called_); }
   // Takes what the UNet made of it (guidance applied), fp32.
   void advance(const at::Tensor& prediction);
@@ -49,14 +55,15 @@ class Denoiser {
   Start start_;
   at::Tensor latents_;
   at::Generator generator_;
-  std::size_t called_ = 0;       // index into the scheduler's timesteps
+  std::size_t first_call_ = 0;   // index into the scheduler's timesteps
+  std::size_t called_ = 0;       // likewise
   std::size_t end_of_step_ = 0;  // where the current step ends, likewise
   int done_ = 0;
 };
 
 // One step of pictures that stand at the same step, `left()` times: one UNet call for all of them.
-// `text` must be the same object at each and hold the prompts of so many pictures.
+// `conditioning` must be the same object at each and be that of so many pictures.
 void step(const Components& parts, const Plan& plan, std::span<Denoiser> pictures,
-          TextContext& text);
+          Conditioning& conditioning);
 
 }  // namespace dream::engine

@@ -18,17 +18,18 @@ void show_latents(const GenerateRequest& request, Step step, int picture, at::Te
 }  // namespace
 
 std::vector<at::Tensor> draw_latents(const Components& parts, const GenerateRequest& request,
-                                     const Plan& plan, const ImageCondition& condition, int first,
-                                     int count, const at::Tensor& states) {
+                                     const Plan& plan, const ImageCondition& condition,
+                                     const Controls& controls, int first, int count,
+                                     const at::Tensor& states) {
   std::vector<Denoiser> loops;
   for (int index = first; index < first + count; ++index) {
     auto generator = picture_generator(request.seed, index);
     const auto start = start_of(parts, plan, condition, generator);
     loops.emplace_back(parts, plan, request.scheduler, start, generator);
   }
-  TextContext text(count == 1 ? states : states.repeat_interleave(count, 0));
+  Conditioning conditioning(controls, states, count);
   while (loops.front().left() > 0) {
-    step(parts, plan, loops, text);
+    step(parts, plan, loops, conditioning);
     const Step done{.image = first,
                     .together = count,
                     .images = plan.pictures,

@@ -56,7 +56,10 @@ class HandLoop final : public DenoiseLoop {
  public:
   HandLoop(const Components& parts, const Plan& plan, const DenoiseRequest& request,
            const at::Tensor& states)
-      : parts_(parts), plan_(plan), text_(states), loop_(start(parts, plan, request)) {}
+      : parts_(parts),
+        plan_(plan),
+        conditioning_(controls_, states, 1),
+        loop_(start(parts, plan, request)) {}
 
   int step() override {
     if (loop_.left() == 0) {
@@ -65,7 +68,7 @@ class HandLoop final : public DenoiseLoop {
     }
     return torch_call([&] {
       take_back();
-      engine::step(parts_, plan_, {&loop_, 1}, text_);
+      engine::step(parts_, plan_, {&loop_, 1}, conditioning_);
       return loop_.left();
     });
   }
@@ -94,7 +97,8 @@ class HandLoop final : public DenoiseLoop {
 
   const Components& parts_;
   Plan plan_;
-  TextContext text_;
+  Controls controls_;  // none
+  Conditioning conditioning_;
   Denoiser loop_;
   std::optional<HostTensor> shown_;
 };

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "sdk/engine/pipeline/controls.hpp"
 #include "sdk/engine/text/prompt_syntax.hpp"
 
 namespace dream::engine {
@@ -130,6 +131,7 @@ Plan make_plan(const GenerateRequest& request, const Components& parts) {
   plan.guided = request.guidance_scale > 1 && !parts.has_built_in_guidance();
   plan.scheduler = {.karras = request.karras, .eta = request.eta};
   plan_image(request, parts, plan);
+  check_controls(request, parts, plan);
   // A scheduler that cannot be made, or not with so many steps, is refused here as well.
   make_scheduler(request.scheduler, parts.scheduler, plan.scheduler)
       ->set_timesteps(plan.scheduled_steps);

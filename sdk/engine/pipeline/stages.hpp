@@ -12,6 +12,7 @@
 
 #include "sdk/engine/engine.hpp"
 #include "sdk/engine/pipeline/components.hpp"
+#include "sdk/engine/pipeline/controls.hpp"
 #include "sdk/engine/pipeline/denoiser.hpp"
 #include "sdk/engine/pipeline/plan.hpp"
 
@@ -50,8 +51,9 @@ Start start_of(const Components& parts, const Plan& plan, const ImageCondition& 
 // Pictures first … first + count - 1 of a request up to their latents, side by side: noise, then
 // every step of the loop. `states` is what encode_prompts() made.
 std::vector<at::Tensor> draw_latents(const Components& parts, const GenerateRequest& request,
-                                     const Plan& plan, const ImageCondition& condition, int first,
-                                     int count, const at::Tensor& states);
+                                     const Plan& plan, const ImageCondition& condition,
+                                     const Controls& controls, int first, int count,
+                                     const at::Tensor& states);
 
 // Latents of one picture to 8-bit RGB, rounded as diffusers does.
 Image decode(const Components& parts, const at::Tensor& latents);

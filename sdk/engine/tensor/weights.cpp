@@ -192,6 +192,12 @@ std::map<std::string, std::vector<std::int64_t>, std::less<>> Weights::shapes() 
   return shapes;
 }
 
+std::int64_t Weights::bytes() const {
+  std::int64_t elements = 0;
+  for (const auto& [name, view] : source_->tensors) elements += c10::multiply_integers(view.shape);
+  return elements * static_cast<std::int64_t>(c10::elementSize(source_->compute.dtype));
+}
+
 std::int64_t Weights::patched_bytes() const {
   return variant_ ? variant_->patched_bytes : 0;
 }

@@ -70,6 +70,8 @@ class Weights {
 
   // Shape of each tensor by full name, for who maps other names to these.
   std::map<std::string, std::vector<std::int64_t>, std::less<>> shapes() const;
+  // Of all tensors in the precision they are computed in.
+  std::int64_t bytes() const;
   // Of the tensors handed out so far because the overlay touches them.
   std::int64_t patched_bytes() const;
   const Compute& compute() const;
