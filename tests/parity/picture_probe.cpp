@@ -35,6 +35,12 @@ engine::Picture read(const json& operation) {
   return picture;
 }
 
+struct NoNetworks final : imaging::Networks {
+  std::shared_ptr<const engine::AnnotatorNetwork> get(std::string_view network) override {
+    throw std::runtime_error("no weights of " + std::string(network));
+  }
+};
+
 engine::Picture run(const json& operation) {
   const std::string op = operation.at("op");
   if (op == "decode") return imaging::decode_file(operation.at("in").get<std::string>());
@@ -43,8 +49,10 @@ engine::Picture run(const json& operation) {
     return engine::resample(picture, operation.at("to").at(0), operation.at("to").at(1),
                             static_cast<engine::Filter>(operation.at("filter").get<int>()));
   if (op == "convert") return engine::convert(picture, operation.at("channels"));
-  if (op == "canny")
-    return imaging::make_annotator("canny")->annotate(picture, operation.at("settings"));
+  if (op == "canny") {
+    NoNetworks networks;
+    return imaging::make_annotator(op, networks)->annotate(picture, operation.at("settings"));
+  }
   throw std::runtime_error("unknown operation " + op);
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/worker/sdk_host/host_state.hpp"
 #include "host/worker/sdk_host/image.hpp"
 #include "host/worker/sdk_host/interfaces.hpp"
 #include "host/worker/sdk_host/run.hpp"
@@ -35,10 +36,10 @@ const char* const* names(const dream_host*) noexcept {
 dream_status* open(dream_setup* setup, dream_str name, dream_annotator** annotator) noexcept {
   return guarded([&] {
     checked(annotator, "annotator") = nullptr;
-    checked(setup, "setup");
+    auto& networks = checked(setup, "setup").host.networks;
     try {
       auto opened = std::make_unique<dream_annotator>();
-      opened->annotator = imaging::make_annotator(view(name, "name of an annotator"));
+      opened->annotator = imaging::make_annotator(view(name, "name of an annotator"), networks);
       *annotator = opened.release();
     } catch (const engine::InvalidInput& unknown) {
       throw SdkError(DREAM_UNSUPPORTED, unknown.what());

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "host/worker/sdk_host/annotator_networks.hpp"
 #include "host/worker/sdk_host/diffusion_inputs.hpp"
 #include "host/worker/sdk_host/engine_library.hpp"
 
@@ -31,6 +32,7 @@ struct HostState : dream_host {
   std::filesystem::path models;  // model store
   engine::EngineOptions engine_options;
   EngineLibrary engine;
+  AnnotatorNetworks networks{*this};
 };
 
 // The state behind a dream_host that a template hands back.

@@ -1,6 +1,10 @@
+#include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <functional>
 
+#include "host/worker/imaging/annotators/annotator.hpp"
+#include "host/worker/imaging/annotators/settings.hpp"
 #include "host/worker/sdk_host/image.hpp"
 #include "host/worker/sdk_host/run.hpp"
 #include "tests/unit/worker/interface_fixture.hpp"
@@ -70,6 +74,73 @@ TEST_F(AnnotatorTest, heeds_its_settings_and_refuses_others) {
   expect_failure(annotate("{", &map), "invalid: settings of an annotator: not valid JSON");
   expect_failure(api_.annotate(annotator_, &run_, nullptr, {}, &map), "image is a null pointer");
   expect_failure(api_.annotate(nullptr, &run_, image_, {}, &map), "annotator is a null pointer");
+}
+
+std::string refusal(const std::function<void()>& call) {
+  try {
+    call();
+    return "nothing thrown";
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+TEST_F(AnnotatorTest, says_what_weights_are_missing_and_how_to_get_them) {
+  EXPECT_EQ(refusal([&] { host_.networks.get("hed"); }),
+            "the annotator's weights annotator-hed/network-bsds500.pth are missing: this server "
+            "has no model store (--models); get them with: dream weights pull annotator-hed");
+  host_.models = testing::TempDir() + "no_models";
+  EXPECT_EQ(refusal([&] { host_.networks.get("upernet"); }),
+            "the annotator's weights annotator-seg are missing: " + host_.models.string() +
+                "/annotator-seg is not there; get them with: dream weights pull annotator-seg");
+  EXPECT_THROW(host_.networks.get("crayon"), std::logic_error);
+}
+
+TEST(AnnotatorOptions, are_declared_so_that_inputs_can_be_made_of_them) {
+  for (const auto& kind : imaging::annotator_kinds()) {
+    for (const auto& option : kind.options) {
+      EXPECT_TRUE(std::string_view(option.description).ends_with(".")) << option.name;
+      if (const auto* whole = std::get_if<std::int64_t>(&option.fallback))
+        EXPECT_TRUE(*whole >= option.lowest && *whole <= option.highest) << option.name;
+      if (const auto* number = std::get_if<double>(&option.fallback))
+        EXPECT_TRUE(*number >= option.lowest && *number <= option.highest) << option.name;
+      if (const auto* text = std::get_if<std::string_view>(&option.fallback))
+        EXPECT_NE(std::ranges::find(option.choices, *text), option.choices.end()) << option.name;
+    }
+    const imaging::Settings defaults(kind.name, kind.options, nullptr);
+  }
+  const auto& canny = imaging::annotator_kind("canny");
+  EXPECT_EQ(canny.options[0].name, "low_threshold");
+  EXPECT_EQ(std::get<std::int64_t>(canny.options[1].fallback), 200);
+  EXPECT_EQ(canny.options[1].highest, 1020);
+}
+
+TEST(AnnotatorSettings, take_each_type_and_refuse_the_rest) {
+  static constexpr std::string_view nets[] = {"a", "b"};
+  static constexpr imaging::AnnotatorOption options[] = {
+      {"safe", false, "."}, {"size", std::int64_t{8}, ".", 1, 9}, {"part", 0.5, ".", 0, 1},
+      {"net", std::string_view("b"), ".", 0, 0, nets}};
+  const auto read = [](const char* json) {
+    return imaging::Settings("x", options, nlohmann::json::parse(json));
+  };
+  const auto fresh = read("{}");
+  EXPECT_EQ(fresh.flag("safe"), false);
+  EXPECT_EQ(fresh.integer("size"), 8);
+  EXPECT_EQ(fresh.number("part"), 0.5);
+  EXPECT_EQ(fresh.choice("net"), "b");
+  const auto set = read(R"({"safe": true, "size": 3.0, "part": 1, "net": "a"})");
+  EXPECT_EQ(set.flag("safe"), true);
+  EXPECT_EQ(set.integer("size"), 3);
+  EXPECT_EQ(set.number("part"), 1);
+  EXPECT_EQ(set.choice("net"), "a");
+  const auto refused = [&](const char* json) { return refusal([&] { read(json); }); };
+  EXPECT_EQ(refused(R"({"safe": 1})"), "settings of x: safe is 1: allowed are true, false");
+  EXPECT_EQ(refused(R"({"size": 3.5})"),
+            "settings of x: size is 3.5: allowed are 1 to 9 in whole numbers");
+  EXPECT_EQ(refused(R"({"part": 1.01})"), "settings of x: part is 1.01: allowed are 0 to 1");
+  EXPECT_EQ(refused(R"({"net": "c"})"), "settings of x: net is \"c\": allowed are a, b");
+  EXPECT_EQ(refused(R"({"dots": 1})"),
+            "settings of x: there is no option 'dots': allowed are safe, size, part, net");
 }
 
 TEST_F(AnnotatorTest, stops_when_the_run_is_canceled) {

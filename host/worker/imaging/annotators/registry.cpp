@@ -5,26 +5,24 @@
 #include "sdk/engine/engine.hpp"
 
 namespace dream::worker::imaging {
-namespace {
-
-constexpr std::array kinds = {
-    AnnotatorKind{"canny", make_canny},
-};
-
-}  // namespace
 
 std::span<const AnnotatorKind> annotator_kinds() {
+  static const std::array kinds = {canny};
   return kinds;
 }
 
-std::unique_ptr<Annotator> make_annotator(std::string_view name) {
+const AnnotatorKind& annotator_kind(std::string_view name) {
   std::string known;
-  for (const AnnotatorKind& kind : kinds) {
-    if (kind.name == name) return kind.make();
-    known += known.empty() ? kind.name : std::string(", ") + kind.name;
+  for (const AnnotatorKind& kind : annotator_kinds()) {
+    if (kind.name == name) return kind;
+    known += (known.empty() ? "" : ", ") + std::string(kind.name);
   }
   throw engine::InvalidInput("there is no annotator '" + std::string(name) + "': this dream has " +
                              known);
+}
+
+std::unique_ptr<Annotator> make_annotator(std::string_view name, Networks& networks) {
+  return annotator_kind(name).make(networks);
 }
 
 }  // namespace dream::worker::imaging

@@ -1,29 +1,41 @@
-// An annotator's options, read from its settings: each is asked for by name with its default and
-// limits, and what nobody asked for is refused.
+// An annotator's options as one request sets them, checked against their declaration: a wrong value
+// and a name nobody declared are refused at once, the rest has its default.
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "host/worker/imaging/annotators/option.hpp"
 
 namespace dream::worker::imaging {
 
 class Settings {
  public:
-  // Throws engine::InvalidInput unless `json` is an object or null (no options).
-  Settings(std::string_view annotator, const nlohmann::json& json);
+  // `json` is an object of options, or null for none. Throws engine::InvalidInput naming option,
+  // value and what is allowed.
+  Settings(std::string_view annotator, std::span<const AnnotatorOption> options,
+           const nlohmann::json& json);
 
-  // Throws engine::InvalidInput naming option, value and limits.
-  double number(const char* option, double otherwise, double lowest, double highest);
-
-  // After the last option: throws engine::InvalidInput for one that is not known.
-  void finish() const;
+  // Of an option declared with this type; anything else is a mistake of the caller (logic_error).
+  bool flag(std::string_view option) const { return get<bool>(option); }
+  int integer(std::string_view option) const {
+    return static_cast<int>(get<std::int64_t>(option));
+  }
+  double number(std::string_view option) const { return get<double>(option); }
+  std::string_view choice(std::string_view option) const { return get<std::string_view>(option); }
 
  private:
-  std::string annotator_;
-  const nlohmann::json& json_;
-  std::vector<std::string> known_;
+  using Value = decltype(AnnotatorOption::fallback);
+
+  template <typename T>
+  T get(std::string_view option) const {
+    return std::get<T>(values_.at(option));
+  }
+
+  std::map<std::string_view, Value> values_;
 };
 
 }  // namespace dream::worker::imaging

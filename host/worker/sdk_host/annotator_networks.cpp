@@ -1,0 +1,82 @@
+#include "host/worker/sdk_host/annotator_networks.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <stdexcept>
+
+#include "host/worker/sdk_host/host_state.hpp"
+#include "host/worker/sdk_host/sdk_error.hpp"
+#include "weights/store/model_store.hpp"
+
+namespace dream::worker {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Files as published, in the folders that `dream weights pull` makes of their manifests.
+struct Published {
+  std::string_view network;
+  std::string_view manifest;
+  std::string_view file;  // empty: the whole folder
+};
+
+constexpr std::array published = {
+    Published{"hed", "annotator-hed", "network-bsds500.pth"},
+    Published{"controlnet-hed", "annotator-controlnet-hed", "ControlNetHED.pth"},
+    Published{"pidinet", "annotator-pidinet", "table5_pidinet.pth"},
+    Published{"lineart", "annotator-lineart", "sk_model.pth"},
+    Published{"lineart-coarse", "annotator-lineart", "sk_model2.pth"},
+    Published{"mlsd", "annotator-mlsd", "mlsd_large_512_fp32.pth"},
+    Published{"openpose-body", "annotator-openpose", "body_pose_model.pth"},
+    Published{"openpose-hand", "annotator-openpose", "hand_pose_model.pth"},
+    Published{"openpose-face", "annotator-openpose", "facenet.pth"},
+    Published{"midas", "annotator-midas", "dpt_hybrid-midas-501f0c75.pt"},
+    Published{"normalbae", "annotator-normalbae", "scannet.pt"},
+    Published{"upernet", "annotator-seg", ""},
+};
+
+const Published& find_published(std::string_view network) {
+  for (const Published& weights : published) {
+    if (weights.network == network) return weights;
+  }
+  throw std::logic_error(fmt::format("no weights are published for the network '{}'", network));
+}
+
+[[noreturn]] void fail_missing(const Published& weights, const fs::path& models) {
+  const auto where = annotator_weights(weights.network);
+  const auto searched =
+      models.empty() ? std::string("this server has no model store (--models)")
+                     : fmt::format("{} is not there", (models / where).string());
+  throw SdkError(DREAM_UNSUPPORTED,
+                 fmt::format("the annotator's weights {} are missing: {}; get them with: dream "
+                             "weights pull {}",
+                             where.string(), searched, weights.manifest));
+}
+
+}  // namespace
+
+fs::path annotator_weights(std::string_view network) {
+  const Published& weights = find_published(network);
+  const fs::path folder(weights.manifest);
+  return weights.file.empty() ? folder : folder / weights.file;
+}
+
+std::shared_ptr<const engine::AnnotatorNetwork> AnnotatorNetworks::get(std::string_view network) {
+  const std::lock_guard lock(mutex_);
+  if (const auto known = loaded_.find(network); known != loaded_.end()) return known->second;
+
+  const Published& weights = find_published(network);
+  const weights::ModelStore store(host_.models);
+  const auto place = weights.file.empty() ? store.find_folder(weights.manifest)
+                                          : store.find(annotator_weights(network).string(), "");
+  if (!place) fail_missing(weights, host_.models);
+  host_.log("info", fmt::format("loading the annotator's weights {}", place->string()));
+  auto loaded = host_.engine.engine(host_.engine_options)
+                    .load_annotator(std::string(network), *place, [&](const std::string& line) {
+                      host_.log("warning", line);
+                    });
+  return loaded_.emplace(network, std::move(loaded)).first->second;
+}
+
+}  // namespace dream::worker

@@ -1,0 +1,37 @@
+// The networks of annotators in this process: weight files of the model store, loaded at the first
+// use, so that a server without them starts and says what is missing only when it is needed.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "host/worker/imaging/annotators/networks.hpp"
+
+namespace dream::worker {
+
+struct HostState;
+
+class AnnotatorNetworks final : public imaging::Networks {
+ public:
+  // Reads store and engine of `host`, which outlives it, when a network is asked for.
+  explicit AnnotatorNetworks(HostState& host) : host_(host) {}
+
+  // Throws SdkError (DREAM_UNSUPPORTED) that names the file, where it was searched and the command
+  // that gets it; std::runtime_error for a file that does not fit.
+  std::shared_ptr<const engine::AnnotatorNetwork> get(std::string_view network) override;
+
+ private:
+  HostState& host_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const engine::AnnotatorNetwork>, std::less<>> loaded_;
+};
+
+// Where the weights of a network lie below a model store: the file, or the folder of a network that
+// has more than one. Throws std::logic_error for a network that has none.
+std::filesystem::path annotator_weights(std::string_view network);
+
+}  // namespace dream::worker

@@ -1,0 +1,75 @@
+// What all networks of annotators share: how a weight file becomes a model, and what stands around
+// its forward pass. A model states its weights in its constructor, like the engine's other models.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sdk/engine/engine.hpp"
+#include "sdk/engine/pipeline/host_tensor.hpp"
+#include "sdk/engine/pipeline/torch_call.hpp"
+#include "sdk/engine/tensor/weights.hpp"
+#include "weights/tensor_view.hpp"
+
+namespace dream::engine {
+
+// The tensors of a weight file, or of a folder that holds one, in any format that weights/ reads;
+// without the counters that batch norms keep while they train.
+weights::WeightMap read_network_tensors(const std::filesystem::path& path);
+
+// The engine's device, in fp32: the precision in which these networks were published and in which
+// the thresholds behind them were chosen.
+Compute network_compute(const Compute& engine);
+
+std::int64_t byte_count(const Weights& weights);
+
+// Model has a constructor from Weights, `input_shape` (-1: any size from 1 on) and an operator()
+// from a tensor of that shape, on the device, to a vector of tensors.
+template <class Model>
+class TorchNetwork final : public AnnotatorNetwork {
+ public:
+  explicit TorchNetwork(const Weights& weights)
+      : model_(weights), device_(weights.compute().device), bytes_(byte_count(weights)) {}
+
+  std::vector<HostTensor> run(const HostTensor& input) const override {
+    check_shape("the annotator's input", input, Model::input_shape());
+    return torch_call([&] {
+      std::vector<HostTensor> outputs;
+      for (const at::Tensor& output : model_(to_tensor(input).to(device_)))
+        outputs.push_back(to_host(output));
+      return outputs;
+    });
+  }
+  std::int64_t bytes() const override { return bytes_; }
+
+ private:
+  Model model_;
+  at::Device device_;
+  std::int64_t bytes_;
+};
+
+// `place` is what messages call the file. Throws std::runtime_error naming file and tensor.
+template <class Model>
+std::shared_ptr<const AnnotatorNetwork> make_network(weights::WeightMap tensors,
+                                                     const std::filesystem::path& place,
+                                                     const Compute& compute, const Warn& warn) {
+  const Weights weights(std::move(tensors), place.string(), network_compute(compute));
+  auto network = std::make_shared<const TorchNetwork<Model>>(weights);
+  weights.report_unused(warn);
+  return network;
+}
+
+// A network whose file has the model's own names.
+template <class Model>
+std::shared_ptr<const AnnotatorNetwork> load_network(const std::filesystem::path& place,
+                                                     const Compute& compute, const Warn& warn) {
+  return make_network<Model>(read_network_tensors(place), place, compute, warn);
+}
+
+}  // namespace dream::engine
