@@ -100,12 +100,15 @@ TEST(AnnotatorOptions, are_declared_so_that_inputs_can_be_made_of_them) {
   for (const auto& kind : imaging::annotator_kinds()) {
     for (const auto& option : kind.options) {
       EXPECT_TRUE(std::string_view(option.description).ends_with(".")) << option.name;
-      if (const auto* whole = std::get_if<std::int64_t>(&option.fallback))
+      if (const auto* whole = std::get_if<std::int64_t>(&option.fallback)) {
         EXPECT_TRUE(*whole >= option.lowest && *whole <= option.highest) << option.name;
-      if (const auto* number = std::get_if<double>(&option.fallback))
+      }
+      if (const auto* number = std::get_if<double>(&option.fallback)) {
         EXPECT_TRUE(*number >= option.lowest && *number <= option.highest) << option.name;
-      if (const auto* text = std::get_if<std::string_view>(&option.fallback))
+      }
+      if (const auto* text = std::get_if<std::string_view>(&option.fallback)) {
         EXPECT_NE(std::ranges::find(option.choices, *text), option.choices.end()) << option.name;
+      }
     }
     const imaging::Settings defaults(kind.name, kind.options, nullptr);
   }
