@@ -56,6 +56,27 @@ std::optional<fs::path> ModelStore::find_folder(std::string_view name) const {
   return root / relative;
 }
 
+std::optional<fs::path> ModelStore::find_network(std::string_view name) const {
+  std::error_code error;
+  if (const auto folder = find_folder(name)) {
+    for (fs::directory_iterator entry(*folder, error), end; !error && entry != end;
+         entry.increment(error)) {
+      if (entry->is_regular_file(error) && is_weight_file(entry->path())) return folder;
+    }
+  }
+  return find(name, "");
+}
+
+std::string ModelStore::missing_network(std::string_view name, std::string_view file) const {
+  const auto relative = (fs::path(name) / file).string();
+  const auto searched =
+      root_.empty() ? std::string("there is no model store (--models)")
+                    : fmt::format("{} is not there, nor is {}.safetensors",
+                                  (root_ / relative).string(), (root_ / name).string());
+  return fmt::format("the weights {} are missing: {}; get them with: dream weights pull {}",
+                     relative, searched, name);
+}
+
 std::vector<std::string> ModelStore::names(std::string_view kind) const {
   std::vector<std::string> names;
   std::error_code error;

@@ -22,6 +22,14 @@ class ModelStore {
   // A folder by its name right below the store, e.g. "safety_checker"; nullopt when there is none.
   std::optional<std::filesystem::path> find_folder(std::string_view name) const;
 
+  // A network by its name: the folder that `dream weights pull NAME` made, if it holds a weight
+  // file, else a weight file NAME right below the store. nullopt when there is neither.
+  std::optional<std::filesystem::path> find_network(std::string_view name) const;
+
+  // Why a request for it fails: which file of it is missing (`file`, as its manifest names it),
+  // where it was searched, and the command that gets it.
+  std::string missing_network(std::string_view name, std::string_view file) const;
+
   // Names that find() knows, without suffix, sorted: what lies in the folder `kind`.
   std::vector<std::string> names(std::string_view kind) const;
 

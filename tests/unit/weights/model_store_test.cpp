@@ -56,6 +56,28 @@ TEST_F(ModelStoreTest, FindsFolders) {
   EXPECT_FALSE(ModelStore({}).find_folder("loras"));
 }
 
+TEST_F(ModelStoreTest, FindsNetworks) {
+  write("models/controlnet-canny/config.json");
+  EXPECT_FALSE(store().find_network("controlnet-canny")) << "a pull that was cut";
+  write("models/controlnet-canny/diffusion_pytorch_model.safetensors");
+  EXPECT_EQ(store().find_network("controlnet-canny"), base_ / "models/controlnet-canny");
+  EXPECT_EQ(store().find_network("a"), base_ / "models/a.safetensors");
+  for (const char* name : {"b", "../secret", "gone", ""})
+    EXPECT_FALSE(store().find_network(name)) << name;
+}
+
+TEST_F(ModelStoreTest, SaysHowToGetWhatIsMissing) {
+  const auto models = (base_ / "models").string();
+  EXPECT_EQ(store().missing_network("controlnet-seg", "diffusion_pytorch_model.safetensors"),
+            "the weights controlnet-seg/diffusion_pytorch_model.safetensors are missing: " +
+                models + "/controlnet-seg/diffusion_pytorch_model.safetensors is not there, nor is " +
+                models + "/controlnet-seg.safetensors; get them with: dream weights pull "
+                         "controlnet-seg");
+  EXPECT_EQ(ModelStore({}).missing_network("x", "y.pth"),
+            "the weights x/y.pth are missing: there is no model store (--models); get them with: "
+            "dream weights pull x");
+}
+
 TEST_F(ModelStoreTest, NamesNeverLeadOut) {
   for (const std::string name :
        {"../secret", "../secret.safetensors", "loras/../../secret.safetensors", "/etc/passwd", "",
