@@ -22,6 +22,12 @@ std::size_t character_bytes(std::string_view text) {
   return overlong || surrogate || code > 0x10FFFF ? 0 : length;
 }
 
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 }  // namespace
 
 std::string valid_utf8(std::string_view bytes) {
@@ -33,6 +39,26 @@ std::string valid_utf8(std::string_view bytes) {
     bytes.remove_prefix(length == 0 ? 1 : length);
   }
   return text;
+}
+
+std::string percent_decode(std::string_view text, bool& valid) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const int high = text[i] == '%' && i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
+    const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+    if (low < 0) {
+      out += text[i];  // a lone percent sign stands for itself, as servers commonly take it
+      continue;
+    }
+    out += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  std::string_view rest = out;
+  std::size_t length = 1;
+  while (!rest.empty() && (length = character_bytes(rest)) > 0) rest.remove_prefix(length);
+  valid = rest.empty();
+  return out;
 }
 
 }  // namespace dream::host

@@ -42,7 +42,10 @@ std::vector<weights::Manifest> known_models() {
 
 weights::Manifest fetch_manifest(const std::string& url) {
   const fs::path path = fs::temp_directory_path() / ("dream-manifest-" + new_id() + ".json");
-  download_large({url, path, {}, {}, 1}, [](std::uint64_t, std::uint64_t) {});
+  LargeDownload what;
+  what.source.url = url;
+  what.path = path;
+  download_large(what, [](std::uint64_t, std::uint64_t) {});
   try {
     auto manifest = weights::read_manifest(path);
     fs::remove(path);
@@ -157,8 +160,12 @@ int pull_weights(const PullFlags& flags) {
     std::string digest = recorded(before, file, folder);
     if (digest.empty()) {
       fs::create_directories(path.parent_path());
-      LargeDownload what{at_mirror(file.url, flags.base_url), path, file.bytes, file.sha256,
-                         flags.connections};
+      LargeDownload what;
+      what.source.url = at_mirror(file.url, flags.base_url);
+      what.path = path;
+      what.bytes = file.bytes;
+      what.sha256 = file.sha256;
+      what.connections = flags.connections;
       Reporter reporter(file.path);
       digest = download_large(what, std::ref(reporter)).sha256;
       fmt::print(stderr, "{}: sha256 {}, {}\n", file.path, digest,

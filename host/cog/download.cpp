@@ -9,7 +9,7 @@
 
 #include "host/base/mime.hpp"
 #include "host/cog/version.hpp"
-#include "host/http/message.hpp"
+#include "host/downloads/file_name.hpp"
 #include "host/webhooks/curl.hpp"
 
 namespace dream::host {
@@ -54,27 +54,13 @@ void set_limits(CURL* curl, const DownloadLimits& limits) {
 
 }  // namespace
 
-std::string file_name_of_url(const std::string& url) {
-  std::string path = url.substr(0, url.find_first_of("?#"));
-  const std::size_t authority = path.find("://");
-  if (authority != std::string::npos) {
-    const std::size_t slash = path.find('/', authority + 3);
-    path = slash == std::string::npos ? "" : path.substr(slash);
-  }
-  bool utf8 = true;
-  std::string name = percent_decode(path.substr(path.rfind('/') + 1), utf8);
-  for (char& c : name) {
-    if (c == '/' || c == '\\' || static_cast<unsigned char>(c) < 0x20) c = '_';
-  }
-  if (name.size() > 200) name.erase(0, name.size() - 200);  // keeps the suffix
-  return !utf8 || name.empty() || name == "." || name == ".." ? "file" : name;
-}
-
 std::filesystem::path download(const std::string& url, const std::filesystem::path& folder,
                                const std::atomic<bool>& canceled, const DownloadLimits& limits) {
   std::filesystem::path path = folder / file_name_of_url(url);
   const CurlHandle handle = new_curl(url, user_agent());
   CURL* const curl = handle.get();
+  AddressGuard guard(limits.addresses);
+  guard.watch(curl);
   Transfer transfer{std::ofstream(path, std::ios::binary), 0, limits.bytes, false, canceled};
   set_limits(curl, limits);
   curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
@@ -87,6 +73,7 @@ std::filesystem::path download(const std::string& url, const std::filesystem::pa
 
   if (canceled) fail(url, "canceled");
   if (transfer.too_large) fail(url, fmt::format("it is larger than {} bytes", limits.bytes));
+  if (result != CURLE_OK && !guard.refusal().empty()) fail(url, guard.refusal());
   if (result != CURLE_OK) fail(url, curl_easy_strerror(result));
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);

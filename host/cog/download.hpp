@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <string>
 
+#include "host/downloads/address_rule.hpp"
+
 namespace dream::host {
 
 struct DownloadLimits {
@@ -14,6 +16,7 @@ struct DownloadLimits {
   std::chrono::seconds connect{10};
   std::chrono::seconds stall{10};  // without any progress
   std::chrono::seconds total{300};
+  AddressRule addresses = AddressRule::any;
 };
 
 // Writes the body of `url` (http or https; redirects followed, gzip undone) to a new file in
@@ -23,9 +26,5 @@ struct DownloadLimits {
 std::filesystem::path download(const std::string& url, const std::filesystem::path& folder,
                                const std::atomic<bool>& canceled,
                                const DownloadLimits& limits = {});
-
-// A file name out of a URL: last segment of its path, percent-decoded, no separators, at most 200
-// bytes; "file" if nothing is left.
-std::string file_name_of_url(const std::string& url);
 
 }  // namespace dream::host

@@ -24,12 +24,17 @@ std::vector<Range> plan_ranges(std::uint64_t bytes, unsigned connections) {
 nlohmann::json to_json(const RangePlan& plan) {
   nlohmann::json ranges = nlohmann::json::array();
   for (const Range& range : plan.ranges) ranges.push_back({range.begin, range.end, range.done});
-  return {{"url", plan.url}, {"etag", plan.etag}, {"size", plan.bytes}, {"ranges", ranges}};
+  return {{"url", plan.url},
+          {"etag", plan.etag},
+          {"last_modified", plan.last_modified},
+          {"size", plan.bytes},
+          {"ranges", ranges}};
 }
 
 std::optional<RangePlan> plan_from_json(const nlohmann::json& json) {
   try {
-    RangePlan plan{json.at("url"), json.at("etag"), json.at("size"), {}};
+    RangePlan plan{json.at("url"), json.at("etag"), json.value("last_modified", ""),
+                   json.at("size"), {}};
     std::uint64_t next = 0;
     for (const auto& entry : json.at("ranges")) {
       const Range range{entry.at(0), entry.at(1), entry.at(2)};

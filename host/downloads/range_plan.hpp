@@ -18,7 +18,8 @@ struct Range {
 
 struct RangePlan {
   std::string url;
-  std::string etag;
+  std::string etag;           // as the server gives it, or empty
+  std::string last_modified;  // likewise
   std::uint64_t bytes = 0;
   std::vector<Range> ranges;
 };

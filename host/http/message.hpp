@@ -60,8 +60,4 @@ class Exchange {
 // "Method Not Allowed" for 405; "Unknown" for a status outside the standard.
 std::string_view reason_phrase(int status);
 
-// The text with %XX decoded; a broken escape stays as it is. `valid` tells whether the result is
-// UTF-8.
-std::string percent_decode(std::string_view text, bool& valid);
-
 }  // namespace dream::host

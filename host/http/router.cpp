@@ -4,6 +4,8 @@
 
 #include <exception>
 
+#include "host/base/text.hpp"
+
 namespace dream::host {
 namespace {
 

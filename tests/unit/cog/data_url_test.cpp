@@ -103,18 +103,5 @@ TEST_F(InputFiles, NameTheInputThatFails) {
   }
 }
 
-TEST(FileNameOfUrl, IsOneSafeSegment) {
-  EXPECT_EQ(file_name_of_url("http://h/a/b.png?x=1#y"), "b.png");
-  EXPECT_EQ(file_name_of_url("http://h/a%20b.png"), "a b.png");
-  EXPECT_EQ(file_name_of_url("http://h/..%2F..%2Fetc%2Fpasswd"), ".._.._etc_passwd");
-  EXPECT_EQ(file_name_of_url("http://h/%2E%2E"), "file");
-  EXPECT_EQ(file_name_of_url("http://host.png"), "file");
-  EXPECT_EQ(file_name_of_url("http://h/"), "file");
-  EXPECT_EQ(file_name_of_url("http://h/a%00b"), "a_b");
-  const std::string name = file_name_of_url("http://h/" + std::string(300, 'a') + ".png");
-  EXPECT_EQ(name.size(), 200U);
-  EXPECT_TRUE(name.ends_with(".png"));
-}
-
 }  // namespace
 }  // namespace dream::host

@@ -31,10 +31,11 @@ TEST(RangePlan, PartsTileTheFile) {
 }
 
 TEST(RangePlan, SurvivesItsStateFile) {
-  RangePlan plan{"https://example.com/x", "\"e\"", 100, {{0, 40, 40}, {40, 100, 7}}};
+  RangePlan plan{"https://example.com/x", "W/\"e\"", "Mon", 100, {{0, 40, 40}, {40, 100, 7}}};
   const auto again = plan_from_json(to_json(plan));
   ASSERT_TRUE(again);
   EXPECT_EQ(again->etag, plan.etag);
+  EXPECT_EQ(again->last_modified, plan.last_modified);
   EXPECT_EQ(again->ranges[1].done, 7U);
 }
 
