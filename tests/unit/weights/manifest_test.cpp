@@ -90,7 +90,8 @@ TEST(Manifest, EveryShippedOneIsWellFormed) {
   }
   for (const char* name : {"sd-1.4", "sd-1.5", "sd-2.1", "sd-1.5-inpainting", "sd-vae-ft-mse",
                            "safety_checker", "controlnet-canny", "controlnet-seg",
-                           "annotator-midas", "t2i-adapter-style"})
+                           "annotator-midas", "annotator-openpose", "controlnet-tile",
+                           "controlnet-inpaint", "t2i-adapter-style", "clip-vit-large-patch14"})
     EXPECT_TRUE(names.contains(name)) << name;
 }
 
