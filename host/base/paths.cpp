@@ -4,6 +4,18 @@
 
 namespace dream::host {
 namespace fs = std::filesystem;
+namespace {
+
+fs::path cache_folder() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache == '/') return fs::path(cache) / "dream";
+  const char* home = std::getenv("HOME");
+  const fs::path base =
+      home != nullptr && *home != '\0' ? fs::path(home) : fs::temp_directory_path();
+  return base / ".cache" / "dream";
+}
+
+}  // namespace
 
 fs::path install_prefix() {
   return fs::read_symlink("/proc/self/exe").parent_path().parent_path();
@@ -18,12 +30,11 @@ fs::path clip_vocabulary() {
 }
 
 fs::path default_model_store() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache != nullptr && *cache == '/') return fs::path(cache) / "dream" / "models";
-  const char* home = std::getenv("HOME");
-  const fs::path base =
-      home != nullptr && *home != '\0' ? fs::path(home) : fs::temp_directory_path();
-  return base / ".cache" / "dream" / "models";
+  return cache_folder() / "models";
+}
+
+fs::path default_download_cache() {
+  return cache_folder() / "downloads";
 }
 
 }  // namespace dream::host

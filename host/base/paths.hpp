@@ -17,4 +17,7 @@ std::filesystem::path clip_vocabulary();
 // ~/.cache/dream/models, or below XDG_CACHE_HOME.
 std::filesystem::path default_model_store();
 
+// ~/.cache/dream/downloads, or below XDG_CACHE_HOME.
+std::filesystem::path default_download_cache();
+
 }  // namespace dream::host

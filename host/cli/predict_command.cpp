@@ -8,6 +8,7 @@
 #include "host/base/time.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/describe.hpp"
+#include "host/cli/download_flags.hpp"
 #include "host/cli/errors.hpp"
 #include "host/cli/output_writer.hpp"
 #include "host/cli/predict_input.hpp"
@@ -29,6 +30,7 @@ struct PredictFlags {
   std::string folder = ".";
   bool json = false;
   WorkerFlags worker;
+  DownloadFlags downloads;
 };
 
 // The prediction's own files, gone when the command ends however it ends.
@@ -145,10 +147,13 @@ int run_predict(const PredictFlags& flags) {
   request.template_name = schema.at("name");
   request.input = input.given;
   request.folder = service.new_folder();
-  request.resolved_input = fetch_urls(schema, input.resolved, request.folder);
+  DownloadCache cache(flags.downloads.options(AddressRule::any));
+  auto fetched = fetch_urls(schema, input.resolved, request.folder, cache);
+  request.resolved_input = std::move(fetched.resolved);
   request.observers.push_back(make_observer(bar, writer, flags.json, write_error));
   const auto prediction = service.create(std::move(request)).prediction;
   if (prediction == nullptr) throw std::runtime_error("the worker did not take the prediction");
+  for (const std::string& line : fetched.logs) prediction->log(line);
   session.run_until([&] { return is_terminal(prediction->snapshot().status); },
                     [&] {
                       bar.print("canceling … (Ctrl-C again to end at once)\n");
@@ -183,6 +188,7 @@ void add_predict_command(CLI::App& app, Command& chosen) {
       ->type_name("DIR");
   predict->add_flag("--json", flags->json, "Print the prediction object instead of file names");
   flags->worker.add_to(*predict);
+  flags->downloads.add_to(*predict);
   predict->callback([flags, &chosen] { chosen = [flags] { return run_predict(*flags); }; });
 }
 

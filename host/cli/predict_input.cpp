@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <iostream>
@@ -9,7 +10,6 @@
 
 #include "host/cli/errors.hpp"
 #include "host/cli/input_values.hpp"
-#include "host/cog/input_files.hpp"
 #include "host/cog/input_validation.hpp"
 #include "host/cog/weight_references.hpp"
 
@@ -68,8 +68,11 @@ PredictInput read_input(const json& schema, const std::string& json_file,
   return input;
 }
 
-json fetch_urls(const json& schema, json resolved, const std::filesystem::path& folder) {
+FetchedInputs fetch_urls(const json& schema, json resolved, const std::filesystem::path& folder,
+                         DownloadCache& cache) {
+  FetchedInputs all;
   const std::atomic<bool> canceled = false;
+  std::size_t count = 0;  // a folder each: names may repeat
   for (const auto& input : schema.at("inputs")) {
     const auto name = input.at("name").get<std::string>();
     const bool fetched = input.value("type", "") == "file" || input.contains("reference");
@@ -78,15 +81,20 @@ json fetch_urls(const json& schema, json resolved, const std::filesystem::path& 
     one["list"] = false;
     const json one_schema = {{"inputs", json::array({one})}};
     const auto fetch = [&](json& value) {
-      if (value.is_string() && is_url(value.get<std::string>()))
-        value = fetch_input_files(one_schema, {{name, value}}, folder, canceled).at(name);
+      if (!value.is_string() || !is_url(value.get<std::string>())) return;
+      auto one_file = fetch_input_files(one_schema, {{name, value}},
+                                        folder / std::to_string(count++), canceled, cache);
+      value = one_file.resolved.at(name);
+      std::ranges::move(one_file.in_use, std::back_inserter(all.in_use));
+      std::ranges::move(one_file.logs, std::back_inserter(all.logs));
     };
     if (resolved[name].is_array())
       for (auto& item : resolved[name]) fetch(item);
     else
       fetch(resolved[name]);
   }
-  return resolved;
+  all.resolved = std::move(resolved);
+  return all;
 }
 
 }  // namespace dream::host

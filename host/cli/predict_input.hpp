@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "host/cog/input_files.hpp"
+
 namespace dream::host {
 
 struct PredictInput {
@@ -19,9 +21,9 @@ PredictInput read_input(const nlohmann::json& schema, const std::string& json_fi
                         const std::vector<std::string>& assignments,
                         const std::filesystem::path& models);
 
-// `resolved` with data, http and https URLs of files and weights fetched into `folder`; paths stay
-// as they are. Blocking. Throws std::runtime_error that names the input.
-nlohmann::json fetch_urls(const nlohmann::json& schema, nlohmann::json resolved,
-                          const std::filesystem::path& folder);
+// `resolved` with data, http and https URLs of files and weights fetched into `folder` and `cache`;
+// paths stay as they are. Blocking. Throws std::runtime_error that names the input.
+FetchedInputs fetch_urls(const nlohmann::json& schema, nlohmann::json resolved,
+                         const std::filesystem::path& folder, DownloadCache& cache);
 
 }  // namespace dream::host

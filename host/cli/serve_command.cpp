@@ -5,6 +5,7 @@
 #include "host/base/logging.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/describe.hpp"
+#include "host/cli/download_flags.hpp"
 #include "host/cli/errors.hpp"
 #include "host/cli/template_search.hpp"
 #include "host/cli/worker_flags.hpp"
@@ -17,7 +18,9 @@ struct ServeFlags {
   std::vector<std::string> templates;
   bool all = false;
   std::string isolation = "shared";
+  bool allow_private_urls = false;
   WorkerFlags worker;
+  DownloadFlags downloads;
   ServeOptions options;
 };
 
@@ -41,6 +44,8 @@ int run_serve(const ServeFlags& flags) {
   const int slots = options.worker.slots;
   options.worker = flags.worker.options();
   options.worker.slots = slots;
+  options.downloads = flags.downloads.options(
+      flags.allow_private_urls ? AddressRule::any : default_address_rule(options.host));
   options.worker.slot_isolation = flags.isolation == "slot";
   const auto installed = find_templates();
   std::vector<TemplateFile> chosen;
@@ -90,7 +95,10 @@ void add_serve_command(CLI::App& app, Command& chosen) {
       ->add_option("--await-explicit-shutdown", flags->options.await_explicit_shutdown,
                    "Ignore SIGTERM; end on SIGINT and POST /shutdown only")
       ->type_name("BOOL");
+  serve->add_flag("--allow-private-urls", flags->allow_private_urls,
+                  "Fetch inputs from private addresses although others reach this server");
   flags->worker.add_to(*serve);
+  flags->downloads.add_to(*serve);
   serve->callback([flags, &chosen] { chosen = [flags] { return run_serve(*flags); }; });
 }
 

@@ -36,11 +36,6 @@ int keep_going(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<Transfer*>(user)->canceled ? 1 : 0;
 }
 
-std::string user_agent() {
-  const char* chosen = std::getenv("COG_USER_AGENT");
-  return chosen != nullptr ? chosen : std::string("dream/") + dream_version;
-}
-
 void set_limits(CURL* curl, const DownloadLimits& limits) {
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, static_cast<long>(limits.connect.count()));
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
@@ -54,10 +49,15 @@ void set_limits(CURL* curl, const DownloadLimits& limits) {
 
 }  // namespace
 
+std::string download_user_agent() {
+  const char* chosen = std::getenv("COG_USER_AGENT");
+  return chosen != nullptr ? chosen : std::string("dream/") + dream_version;
+}
+
 std::filesystem::path download(const std::string& url, const std::filesystem::path& folder,
                                const std::atomic<bool>& canceled, const DownloadLimits& limits) {
   std::filesystem::path path = folder / file_name_of_url(url);
-  const CurlHandle handle = new_curl(url, user_agent());
+  const CurlHandle handle = new_curl(url, download_user_agent());
   CURL* const curl = handle.get();
   AddressGuard guard(limits.addresses);
   guard.watch(curl);

@@ -27,4 +27,7 @@ std::filesystem::path download(const std::string& url, const std::filesystem::pa
                                const std::atomic<bool>& canceled,
                                const DownloadLimits& limits = {});
 
+// COG_USER_AGENT, else this program's name and version.
+std::string download_user_agent();
+
 }  // namespace dream::host

@@ -16,6 +16,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::uint64_t most_weight_bytes = 8ULL << 30;
+
 bool starts_with_scheme(const std::string& text, std::string_view scheme) {
   return text.size() >= scheme.size() &&
          std::equal(scheme.begin(), scheme.end(), text.begin(),
@@ -87,29 +89,50 @@ void check_file_references(const json& schema, const json& resolved,
   });
 }
 
-json fetch_input_files(const json& schema, json resolved, const std::filesystem::path& folder,
-                       const std::atomic<bool>& canceled, const DownloadLimits& limits) {
+FetchedInputs fetch_input_files(const json& schema, json resolved,
+                                const std::filesystem::path& folder,
+                                const std::atomic<bool>& canceled, DownloadCache& cache,
+                                const DownloadLimits& limits) {
+  FetchedInputs fetched;
   std::size_t count = 0;
-  const auto fetch_one = [&](const std::string& name, const std::string& url) {
-    const auto place = folder / "inputs" / std::to_string(count++);  // names may repeat
+  const auto named = [](const std::string& name, const auto& action) {
     try {
-      return fetch(url, place, canceled, limits);
+      return action();
     } catch (const std::exception& error) {
       throw std::runtime_error(fmt::format("{}: {}", name, error.what()));
     }
   };
+  const auto fetch_one = [&](const std::string& url) {
+    const auto place = folder / "inputs" / std::to_string(count++);  // names may repeat
+    return fetch(url, place, canceled, limits).string();
+  };
+  const auto fetch_weights = [&](const std::string& name, const std::string& url) {
+    CacheRequest request;
+    request.url = url;
+    request.most_bytes = most_weight_bytes;
+    request.canceled = &canceled;
+    CacheReply reply = cache.fetch(request);
+    fetched.logs.push_back(fmt::format("{}: {} from the download cache: {}\n", name,
+                                       reply.file.path().filename().string(), reply.summary()));
+    fetched.in_use.push_back(std::move(reply.file));
+    return fetched.in_use.back().path().string();
+  };
   for_each_file(schema, resolved, [&](const std::string& name, int, json& value) {
     const auto& url = value.get_ref<const std::string&>();
-    value = fetch_one(name, url).string();
+    value = named(name, [&] { return fetch_one(url); });
   });
   for_each_weight_reference(schema, resolved, [&](const json& input, int, json& value) {
     const auto text = value.get<std::string>();
     if (!is_url(text)) return;
+    const std::string name = input.at("name");
     const auto url = weights::parse_scaled_reference(text).reference;
     const auto strength = text.substr(url.size());
-    value = fetch_one(input.at("name"), url).string() + (strength.empty() ? "@1" : strength);
+    const auto path = named(
+        name, [&] { return is_data_url(url) ? fetch_one(url) : fetch_weights(name, url); });
+    value = path + (strength.empty() ? "@1" : strength);
   });
-  return resolved;
+  fetched.resolved = std::move(resolved);
+  return fetched;
 }
 
 }  // namespace dream::host

@@ -10,6 +10,7 @@
 
 #include "host/cog/download.hpp"
 #include "host/cog/input_validation.hpp"
+#include "host/downloads/download_cache.hpp"
 
 namespace dream::host {
 
@@ -25,11 +26,18 @@ bool has_input_files(const nlohmann::json& schema, const nlohmann::json& resolve
 void check_file_references(const nlohmann::json& schema, const nlohmann::json& resolved,
                            std::vector<ValidationError>& errors);
 
+struct FetchedInputs {
+  nlohmann::json resolved;         // with local paths
+  std::vector<CachedFile> in_use;  // weights; to be kept until the prediction is over
+  std::vector<std::string> logs;   // a line for each of them: hit or miss, bytes, seconds
+};
+
 // `resolved` with each file input and each weight reference that is a URL replaced by the path of a
-// new file below `folder`. Blocking. Throws std::runtime_error that names the input.
-nlohmann::json fetch_input_files(const nlohmann::json& schema, nlohmann::json resolved,
-                                 const std::filesystem::path& folder,
-                                 const std::atomic<bool>& canceled,
-                                 const DownloadLimits& limits = {});
+// file: below `folder`, or weights from http and https in `cache`. Blocking. Throws
+// std::runtime_error that names the input.
+FetchedInputs fetch_input_files(const nlohmann::json& schema, nlohmann::json resolved,
+                                const std::filesystem::path& folder,
+                                const std::atomic<bool>& canceled, DownloadCache& cache,
+                                const DownloadLimits& limits = {});
 
 }  // namespace dream::host

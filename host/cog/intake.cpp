@@ -18,6 +18,14 @@ namespace {
 
 constexpr std::size_t fetch_threads = 8;
 
+// Lets the cache have its files back once the prediction has ended.
+Prediction::Observer keep_until_done(std::vector<CachedFile> files) {
+  auto kept = std::make_shared<std::vector<CachedFile>>(std::move(files));
+  return [kept](const Snapshot&, const PredictionEvent& event) {
+    if (event.kind == PredictionEvent::Kind::completed) kept->clear();
+  };
+}
+
 }  // namespace
 
 // A request whose files are being fetched. `shown` is what the outside sees of it meanwhile, and
@@ -29,13 +37,18 @@ struct Intake::Pending {
 };
 
 struct Intake::Fetched {
-  nlohmann::json resolved;
+  FetchedInputs files;
   std::string error;
 };
 
 Intake::Intake(boost::asio::io_context& io, PredictionService& service, WorkerPool& workers,
-               std::size_t slots)
-    : io_(io), service_(service), workers_(workers), slots_(slots), threads_(fetch_threads) {}
+               std::size_t slots, CacheOptions downloads)
+    : io_(io),
+      service_(service),
+      workers_(workers),
+      slots_(slots),
+      cache_(std::move(downloads)),
+      threads_(fetch_threads) {}
 
 Intake::~Intake() {
   *alive_ = false;
@@ -79,8 +92,10 @@ void Intake::fetch(std::shared_ptr<Pending> pending, const nlohmann::json& schem
                                keep_running = std::move(keep_running)] {
     Fetched fetched;
     try {
-      fetched.resolved = fetch_input_files(schema, pending->request.resolved_input,
-                                           pending->request.folder, pending->canceled);
+      DownloadLimits limits;
+      limits.addresses = cache_.options().addresses;
+      fetched.files = fetch_input_files(schema, pending->request.resolved_input,
+                                        pending->request.folder, pending->canceled, cache_, limits);
     } catch (const std::exception& error) {
       fetched.error = error.what();
     }
@@ -98,10 +113,14 @@ void Intake::start(const std::shared_ptr<Pending>& pending, Fetched fetched) {
   if (!fetched.error.empty()) {
     error = "Input validation error: " + fetched.error;
   } else if (!pending->canceled) {
-    request.resolved_input = std::move(fetched.resolved);
+    request.resolved_input = std::move(fetched.files.resolved);
     PredictionRequest order = request;
     order.observers.insert(order.observers.begin(), count(order.id));
-    if (service_.create(std::move(order)).refusal == Refusal::none) return;
+    order.observers.push_back(keep_until_done(std::move(fetched.files.in_use)));
+    const auto created = service_.create(std::move(order));
+    for (const std::string& line : fetched.files.logs)
+      if (created.prediction != nullptr) created.prediction->log(line);
+    if (created.refusal == Refusal::none) return;
     error = "the worker ended while the input files were fetched; try again";
   }
   std::error_code ignored;

@@ -12,6 +12,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "host/downloads/download_cache.hpp"
 #include "host/predictions/service.hpp"
 #include "host/workers/worker_pool.hpp"
 
@@ -19,8 +20,9 @@ namespace dream::host {
 
 class Intake {
  public:
+  // `downloads`: of files that requests name by URL; its address rule holds for all of them.
   Intake(boost::asio::io_context& io, PredictionService& service, WorkerPool& workers,
-         std::size_t slots);
+         std::size_t slots, CacheOptions downloads);
   ~Intake();
 
   using Refusal = PredictionService::Refusal;
@@ -49,6 +51,7 @@ class Intake {
   PredictionService& service_;
   WorkerPool& workers_;
   std::size_t slots_;
+  DownloadCache cache_;
   std::vector<std::shared_ptr<Pending>> pending_;
   std::unordered_multiset<std::string> running_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -139,6 +139,9 @@ void judge(const Transfer& transfer, CURLcode result, const AddressGuard& guard)
                                    : status == 401 || status == 403
                                        ? " (the file needs a login or its terms accepted)"
                                        : ""));
+  if (result == CURLE_TOO_MANY_REDIRECTS || result == CURLE_UNSUPPORTED_PROTOCOL ||
+      result == CURLE_URL_MALFORMAT)
+    fail_download(url, curl_easy_strerror(result));
   if (result != CURLE_OK && !transfer.ended_by_us)
     throw PassingFailure(curl_easy_strerror(result));
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "host/downloads/download_cache.hpp"
 #include "host/workers/worker_pool.hpp"
 
 namespace dream::host {
@@ -14,6 +15,7 @@ struct ServeOptions {
   int port = 5000;                 // 1 to 65535; 0 lets the system choose (logged)
   WorkerOptions worker;
   bool await_explicit_shutdown = false;  // ignore SIGTERM; end on SIGINT and POST /shutdown only
+  CacheOptions downloads;                // of what requests name by URL
   std::filesystem::path state_dir;       // empty: a folder under the system's temporary one
 };
 

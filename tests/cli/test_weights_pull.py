@@ -1,107 +1,12 @@
 """`dream weights pull` against a loopback server that misbehaves on purpose."""
-import hashlib
 import json
-import random
-import re
 import subprocess
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from conftest import DREAM
-
-SMALL = random.Random(1).randbytes(100_000)
-LARGE = random.Random(2).randbytes(20 << 20)
-
-
-def sha256(data):
-    return hashlib.sha256(data).hexdigest()
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def answer(self, status, body, headers=()):
-        self.send_response(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.send_body(body)
-
-    def send_body(self, body):
-        server = self.server
-        for at in range(0, len(body), 1 << 16):
-            if server.cuts and at >= 1 << 18:  # half a body, then the line goes dead
-                server.cuts -= 1
-                self.close_connection = True
-                self.connection.shutdown(2)
-                return
-            time.sleep(server.pause_s)
-            try:
-                self.wfile.write(body[at:at + (1 << 16)])
-            except OSError:
-                self.close_connection = True
-                return
-            with server.lock:
-                server.sent += len(body[at:at + (1 << 16)])
-
-    def do_GET(self):
-        server = self.server
-        wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
-        with server.lock:
-            server.requests.append(self.headers.get("Range"))
-            failing, server.failures = server.failures > 0, max(0, server.failures - 1)
-        if failing:
-            return self.answer(503, b"busy")
-        if self.path not in server.files:
-            return self.answer(404, b"no")
-        data, etag = server.files[self.path], ("ETag", server.etag)
-        fresh = self.headers.get("If-Range", server.etag) == server.etag
-        if not (server.ranges and wanted and fresh):
-            return self.answer(200, data, [etag])
-        begin, end = int(wanted[1]), min(int(wanted[2]), len(data) - 1)
-        self.answer(206, data[begin:end + 1],
-                    [etag, ("Content-Range", f"bytes {begin}-{end}/{len(data)}")])
-
-
-@pytest.fixture
-def server():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.lock, server.files, server.requests = threading.Lock(), {}, []
-    server.ranges, server.etag, server.pause_s = True, '"one"', 0
-    server.failures = server.cuts = server.sent = 0
-    server.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def pull(dream, server, tmp_path):
-    """pull(files) writes a manifest of {path: {size, sha256 …}} and pulls it."""
-    def run(files, *arguments):
-        manifest = tmp_path / "toy.json"
-        manifest.write_text(json.dumps({
-            "name": "toy", "description": "A toy", "kind": "model", "license": "MIT",
-            "license_url": "https://example.com/mit", "source": "https://example.com",
-            "files": [{"url": f"{server.url}/{path}", "path": path, **more}
-                      for path, more in files.items()]}))
-        return dream("weights", "pull", manifest, "--models", tmp_path / "models", *arguments)
-    return run
-
-
-def stated(data):
-    return {"size": len(data), "sha256": sha256(data)}
-
-
-def leftovers(tmp_path):
-    return [p.name for p in (tmp_path / "models/toy").rglob("*.partial*")]
+from range_server import LARGE, SMALL, leftovers, pull, server, sha256, stated  # noqa: F401
 
 
 def test_files_arrive_with_licence_digest_and_record(pull, server, tmp_path):
@@ -195,7 +100,7 @@ def test_a_killed_pull_goes_on_unless_the_file_changed(pull, server, tmp_path, c
     wanted = LARGE
     if changed:
         wanted = server.files["/w.ckpt"] = LARGE[::-1]
-        server.etag = '"two"'
+        server.validators = [("ETag", '"two"')]
     time.sleep(0.3)  # requests of the killed process end
     server.sent = 0
     done = pull({"w.ckpt": {}})
@@ -213,7 +118,8 @@ def test_a_file_that_changes_meanwhile_starts_again(pull, server, tmp_path):
     def change():
         while server.sent < 1 << 20:
             time.sleep(0.005)
-        server.files, server.etag, server.pause_s = {"/w.ckpt": new}, '"two"', 0
+        server.files, server.pause_s = {"/w.ckpt": new}, 0
+        server.validators = [("ETag", '"two"')]
     threading.Thread(target=change, daemon=True).start()
     done = pull({"w.ckpt": stated(new)})
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Writes the seed corpora of the fuzzers of weight files (needs torch and safetensors).
+"""Writes the seed corpora of the fuzzers of weight files and what names them (needs torch and safetensors).
 
 Run: .deps/venv/bin/python tests/fuzz/make_weight_seeds.py
 """
@@ -8,6 +8,7 @@ import json
 import pathlib
 import struct
 import zipfile
+import zlib
 
 import torch
 from safetensors.torch import save
@@ -89,6 +90,68 @@ def torch_seeds():
     write("torch_zip", "cycle.pkl", b"\x80\x02}q\x00X\x01\x00\x00\x00ah\x00s.")
 
 
+def deflated(data):
+    return zlib.compress(data, 9)[2:-4]
+
+
+def zip_seeds():
+    text = b"the same words, the same words, the same words"
+    for name, method in (("stored", zipfile.ZIP_STORED), ("deflated", zipfile.ZIP_DEFLATED)):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", method) as archive:
+            archive.writestr(zipfile.ZipInfo("model_index.json"), b"{}", method)
+            archive.writestr(zipfile.ZipInfo("unet/config.json"), text, method)
+        write("zip", name, buffer.getvalue())
+    write("zip", "stream", struct.pack("<H", len(text)) + deflated(text))
+    write("zip", "noise", struct.pack("<H", 256) + deflated(bytes(range(256))))
+    write("zip", "too_long", struct.pack("<H", 10) + deflated(text))
+
+
+# One tensor of each part of a checkpoint under its original name: enough to be taken for one.
+CHECKPOINT = {
+    "model.diffusion_model.input_blocks.0.0.weight": (32, 4, 3, 3),
+    "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": (32, 8),
+    "model.diffusion_model.time_embed.0.weight": (128, 32),
+    "first_stage_model.decoder.conv_in.weight": (8, 4, 3, 3),
+    "first_stage_model.encoder.conv_in.weight": (8, 3, 3, 3),
+    "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight": (16, 8),
+    "cond_stage_model.model.token_embedding.weight": (16, 8),
+    "model_ema.diffusion_modelinput_blocks00weight": (1,),
+    "alphas_cumprod": (3,),
+}
+
+
+def single_file_seeds():
+    def tensors(*left_out):
+        return {name: torch.zeros(shape, dtype=torch.uint8)
+                for name, shape in CHECKPOINT.items() if not name.startswith(left_out)}
+    write("single_file", "version_1", save(tensors("cond_stage_model.model")))
+    write("single_file", "version_2", save(tensors("cond_stage_model.transformer")))
+    write("single_file", "metadata", save(tensors("cond_stage_model.model", "model_ema"), {
+        "modelspec.prediction_type": "v"}))
+    write("single_file", "no_text_encoder", save(tensors("cond_stage_model")))
+
+
+def text_seeds():
+    for name, key in (("kohya", "lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight"),
+                      ("peft", "base_model.model.unet.mid_block.attn.to_q.lora_A.default.weight"),
+                      ("processor", "unet.x.attn1.processor.to_q_lora.down.weight"),
+                      ("loha", "lycoris_unet_x.hada_w1_a"), ("diff", "diffusion_model.x.diff_b")):
+        write("lora_key", name, key.encode())
+    manifests = pathlib.Path(__file__).parents[2] / "weights/manifests"
+    for name in ("sd-1.5", "annotator-openpose", "controlnet-canny"):
+        write("manifest", name, (manifests / f"{name}.json").read_bytes())
+    for name, text in (("url", "https://h/a%20b.safetensors?x=1@0.8"),
+                       ("data_url", "data:image/png;base64,aGVsbG8="), ("scale", "style@-0.5"),
+                       ("disposition", "attachment; filename=\"a\"; filename*=UTF-8''%C3%A4.pt"),
+                       ("plan", json.dumps({"url": "u", "etag": "W/\"e\"", "size": 10,
+                                            "ranges": [[0, 4, 1], [4, 10, 0]]}))):
+        write("references", name, text.encode())
+
+
 if __name__ == "__main__":
     safetensors_seeds()
     torch_seeds()
+    zip_seeds()
+    single_file_seeds()
+    text_seeds()

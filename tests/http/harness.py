@@ -86,7 +86,9 @@ class Server(Client):
     def __init__(self, *templates, args=(), env=None, wait="READY", weights="none"):
         super().__init__(free_port())
         self.log_file = tempfile.NamedTemporaryFile("w+", prefix="dream-log-", delete=False)
-        environment = {**os.environ, "DREAM_TEMPLATE_PATH": str(BUILD / "lib/dream/test_templates"),
+        self.downloads = tempfile.TemporaryDirectory(prefix="dream-downloads-")
+        environment = {**os.environ, "DREAM_DOWNLOAD_CACHE": self.downloads.name,
+                       "DREAM_TEMPLATE_PATH": str(BUILD / "lib/dream/test_templates"),
                        "COG_THROTTLE_RESPONSE_INTERVAL": "0", **(env or {})}
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(
@@ -127,6 +129,7 @@ class Server(Client):
                 self.process.kill()
                 self.process.wait()
         self.log_file.close()
+        self.downloads.cleanup()
         os.unlink(self.log_file.name)
 
 

@@ -33,14 +33,20 @@ def server(store):
     started.kill()
 
 
+bodies = []  # paths of which more than the first byte was asked
+
+
 @pytest.fixture(scope="module")
 def file_url():
     class Files(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            content = lora_bytes() if self.path == "/style.safetensors" else None
+            content = lora_bytes() if self.path.startswith("/style.safetensors") else None
             self.send_response(200 if content else 404)
+            self.send_header("ETag", '"one"')
             self.end_headers()
-            self.wfile.write(content or b"")
+            if self.headers.get("Range") != "bytes=0-0":  # the cache's question
+                bodies.append(self.path)
+                self.wfile.write(content or b"")
 
         def log_message(self, *arguments):
             pass
@@ -94,6 +100,37 @@ def test_a_reference_that_cannot_be_used_fails_the_prediction(server, file_url):
         answer = server.predict(SMALL | {"lora": [reference]})
         assert answer.json["status"] == "failed", answer.json
         assert message in answer.json["error"], answer.json["error"]
+
+
+def test_what_a_url_names_is_fetched_once(server, file_url):
+    url = f"{file_url}/style.safetensors?once"
+    first, second = (server.predict(SMALL | {"lora": [url]}).json for _ in range(2))
+    assert first["output"] == second["output"]
+    assert "lora: style.safetensors from the download cache: miss, " in first["logs"]
+    assert "lora: style.safetensors from the download cache: hit, " in second["logs"]
+    assert bodies.count("/style.safetensors?once") == 1
+    refused = server.predict(SMALL | {"lora": ["http://169.254.169.254/latest/meta-data"]}).json
+    assert refused["status"] == "failed"
+    assert "169.254.169.254 is a link-local address" in refused["error"]
+
+
+def test_a_server_that_others_reach_keeps_to_public_addresses(serve, store, file_url):
+    asked = SMALL | {"lora": [f"{file_url}/style.safetensors"]}
+    picture_url = {"image": f"{file_url}/style.safetensors"}
+
+    def start(*args):
+        started = serve("vanilla", args=("--host", "0.0.0.0", *args), weights=EMOJI_SD, wait="")
+        wait_until(started.listening, what="listening")
+        started.wait_for("READY", limit_s=60)
+        return started
+
+    public = start()
+    for inputs in (asked, SMALL | picture_url):
+        answer = public.predict(inputs).json
+        assert answer["status"] == "failed"
+        assert "127.0.0.1 is an address of this machine" in answer["error"], answer["error"]
+        assert "--allow-private-urls" in answer["error"]
+    assert start("--allow-private-urls").predict(asked).json["status"] == "succeeded"
 
 
 def test_the_openapi_document_shows_a_list_of_strings(server):

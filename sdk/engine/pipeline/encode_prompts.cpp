@@ -7,6 +7,7 @@
 
 #include "sdk/engine/pipeline/stages.hpp"
 #include "sdk/engine/pipeline/text_blocks.hpp"
+#include "sdk/engine/tensor/narrow.hpp"
 
 namespace dream::engine {
 namespace {
@@ -39,7 +40,7 @@ at::Tensor encode_prompts(const Components& parts, const GenerateRequest& reques
   const auto dtype = parts.compute.dtype;
   auto prompt = encode_weighted(parts, request.prompt, request.prompt_syntax, request.clip_skip);
   tell_if_long(parts, request, "prompt", prompt);
-  if (!guided) return prompt.to(dtype);
+  if (!guided) return narrowed(prompt, dtype);
   // As in diffusers, clip_skip concerns the prompt alone; in A1111 it concerns both.
   const int skip = request.prompt_syntax == PromptSyntax::a1111 ? request.clip_skip : 0;
   auto negative = encode_negative(parts, request, skip);
@@ -49,7 +50,7 @@ at::Tensor encode_prompts(const Components& parts, const GenerateRequest& reques
     if (states.size(1) == tokens) return states;
     return pad_blocks(states, tokens, encode_text(parts, "", clip_skip).to(at::kFloat));
   };
-  return at::cat({pad(negative, skip), pad(prompt, request.clip_skip)}).to(dtype);
+  return narrowed(at::cat({pad(negative, skip), pad(prompt, request.clip_skip)}), dtype);
 }
 
 }  // namespace dream::engine

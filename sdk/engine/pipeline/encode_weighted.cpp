@@ -12,6 +12,8 @@
 namespace dream::engine {
 namespace {
 
+constexpr double most_restored = 1000.0;  // as far as a prompt's own weights may go
+
 // Encodes blocks for one prompt and keeps the empty one, which weights and padding need.
 class BlockEncoder {
  public:
@@ -140,7 +142,10 @@ at::Tensor encode_a1111(BlockEncoder& encoder, const std::string& prompt) {
       continue;
     }
     const auto scaled = states * weights_of(block, states);
-    encoded.push_back(scaled * (states.mean() / scaled.mean()));
+    const auto before = states.mean().item<double>(), after = scaled.mean().item<double>();
+    // Weights of both signs can leave no mean to restore; then nothing is restored.
+    const bool vanishes = std::abs(after) * most_restored < std::abs(before);
+    encoded.push_back(vanishes ? scaled : scaled * (before / after));
   }
   return at::cat(encoded, 1);
 }

@@ -55,6 +55,7 @@ class InputFiles : public testing::Test {
 
   std::filesystem::path folder_;
   std::atomic<bool> canceled_ = false;
+  DownloadCache cache_{{}};
   const json schema_ = json::parse(R"({"inputs": [
     {"name": "image", "type": "file", "nullable": true},
     {"name": "more", "type": "file", "list": true, "nullable": true},
@@ -66,7 +67,7 @@ TEST_F(InputFiles, BecomeLocalFilesWithTheSuffixOfTheirType) {
                          {"more", {"data:,one", "data:,two"}},
                          {"text", "data:,stays"}};
   EXPECT_TRUE(has_input_files(schema_, resolved));
-  const json local = fetch_input_files(schema_, resolved, folder_, canceled_);
+  const json local = fetch_input_files(schema_, resolved, folder_, canceled_, cache_).resolved;
   const std::filesystem::path image = local["image"].get<std::string>();
   EXPECT_EQ(image.filename(), "file.png");
   EXPECT_EQ(std::filesystem::file_size(image), 5U);
@@ -95,7 +96,7 @@ TEST_F(InputFiles, AreNeverPathsOfTheServer) {
 
 TEST_F(InputFiles, NameTheInputThatFails) {
   try {
-    fetch_input_files(schema_, {{"image", "data:bad"}}, folder_, canceled_);
+    fetch_input_files(schema_, {{"image", "data:bad"}}, folder_, canceled_, cache_);
     FAIL();
   } catch (const std::runtime_error& error) {
     EXPECT_EQ(std::string(error.what()),

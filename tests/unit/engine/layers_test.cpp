@@ -6,6 +6,7 @@
 
 #include "sdk/engine/models/embeddings.hpp"
 #include "sdk/engine/pipeline/stages.hpp"
+#include "sdk/engine/tensor/narrow.hpp"
 
 namespace dream::engine {
 namespace {
@@ -41,6 +42,16 @@ TEST(Layers, TimestepsAreSinesAndCosines) {
 TEST(Layers, QuickGelu) {
   const auto x = at::tensor({-1.0, 0.0, 2.0});
   EXPECT_TRUE(at::allclose(apply(Activation::quick_gelu, x), x * at::sigmoid(1.702 * x)));
+}
+
+TEST(Narrowed, StaysFinite) {
+  const auto values = at::tensor({1.0F, -70000.0F, 1e38F, 3.4e38F});
+  const auto half = narrowed(values, at::kHalf);
+  EXPECT_EQ(half.scalar_type(), at::kHalf);
+  EXPECT_TRUE(at::equal(half.to(at::kFloat), at::tensor({1.0F, -65504.0F, 65504.0F, 65504.0F})));
+  const auto brain = narrowed(values, at::kBFloat16);
+  EXPECT_TRUE(at::isfinite(brain).all().item<bool>());
+  EXPECT_TRUE(at::equal(narrowed(values, at::kFloat), values));
 }
 
 TEST(Noise, IsTorchsStreamOfSeedPlusIndex) {
