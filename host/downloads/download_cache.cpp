@@ -29,8 +29,8 @@ std::string key_of(const std::string& url) {
 }
 
 std::int64_t now_ms() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+  const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(since_1970).count();
 }
 
 std::string name_of(const CacheRequest& request, const RemoteFile& remote) {

@@ -43,7 +43,10 @@ std::size_t take_header(char* data, std::size_t size, std::size_t count, void* u
   auto& get = *static_cast<HttpGet*>(user);
   std::string_view line(data, size * count);
   while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
-  if (line.starts_with("HTTP/")) get.content_range.clear(), get.remote = {};  // of the last reply alone
+  if (line.starts_with("HTTP/")) {  // what counts is the last reply, behind the redirects
+    get.content_range.clear();
+    get.remote = {};
+  }
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return size * count;
   std::string name(line.substr(0, colon));

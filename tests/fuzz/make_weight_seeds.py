@@ -1,4 +1,5 @@
-"""Writes the seed corpora of the fuzzers of weight files and what names them (needs torch and safetensors).
+"""Writes the seed corpora of the fuzzers of weight files and of what names them (needs torch and
+safetensors).
 
 Run: .deps/venv/bin/python tests/fuzz/make_weight_seeds.py
 """

@@ -79,7 +79,8 @@ TEST_F(DownloadCacheTest, FetchesOnceWhileTheVersionStays) {
 }
 
 TEST_F(DownloadCacheTest, KnowsVersionsByWeakETagAndDate) {
-  for (const char* headers : {"ETag: W/\"a\"\r\n", "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"}) {
+  for (const char* headers :
+       {"ETag: W/\"a\"\r\n", "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"}) {
     for (const bool ranges : {true, false}) {
       server_.set({.content = headers, .headers = headers, .ranges = ranges});
       auto cache = make();
@@ -102,7 +103,8 @@ TEST_F(DownloadCacheTest, SameContentUnderTwoUrlsIsOneFileWithTwoNames) {
   EXPECT_EQ(two.file.path().filename(), "two.bin");
   EXPECT_EQ(cache.usage().bytes, 13U);
   server_.set({.content = "first content",
-               .headers = "ETag: \"3\"\r\nContent-Disposition: attachment; filename=\"a b.pt\"\r\n"});
+               .headers = "ETag: \"3\"\r\n"
+                          "Content-Disposition: attachment; filename=\"a b.pt\"\r\n"});
   EXPECT_EQ(fetch(cache, "/api/123").file.path().filename(), "a b.pt");
 }
 
