@@ -110,7 +110,8 @@ class Download {
 
   void work(std::size_t i) {
     try {
-      retry(what_.source, stop_, done_[i], [&] { remote_.ranges ? fetch_range(i) : fetch_whole(); });
+      retry(what_.source, stop_, done_[i],
+            [&] { remote_.ranges ? fetch_range(i) : fetch_whole(); });
     } catch (...) {
       const std::lock_guard lock(mutex_);
       if (!failure_) failure_ = std::current_exception();
