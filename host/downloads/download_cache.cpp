@@ -49,7 +49,7 @@ struct DownloadCache::Record {
   RemoteFile remote;
   std::string sha256;
   std::string name;
-  std::int64_t asked_ms = 0;  // since 1970, before the server was asked
+  std::int64_t fetched_ms = 0;  // since 1970, when it was whole
 };
 
 std::string CacheReply::summary() const {
@@ -94,7 +94,7 @@ CacheReply DownloadCache::fetch_from(const CacheRequest& request, const std::str
                               weights::human_bytes(std::min(request.most_bytes,
                                                             options_.most_bytes))));
   const auto is_current = [&](const Record& record) {
-    return record.remote.same_version(remote) || record.asked_ms >= begun_ms;
+    return record.remote.same_version(remote) || record.fetched_ms > begun_ms;
   };
   if (auto file = kept(is_current)) return {std::move(*file), true};
   const UniqueFd lock = lock_url(key, request);
@@ -106,7 +106,7 @@ CacheReply DownloadCache::fetch_from(const CacheRequest& request, const std::str
   const CacheFolder folder{options_.folder};
   const std::string name = name_of(request, file.remote);
   CacheReply reply{adopt(folder.partial(key) / "file", file, name)};
-  write_record(key, {file.remote, file.sha256, name, begun_ms});
+  write_record(key, {file.remote, file.sha256, name, now_ms()});
   remove_folder(folder.partial(key));
   if (file.remote.bytes == 0) make_cache_room(folder, options_.most_bytes, 0, "");
   return reply;
@@ -239,7 +239,7 @@ std::optional<DownloadCache::Record> DownloadCache::read_record(const std::strin
     remote.bytes = json.at("size");
     remote.etag = json.at("etag");
     remote.last_modified = json.at("last_modified");
-    return Record{remote, json.at("sha256"), json.at("name"), json.at("asked_ms")};
+    return Record{remote, json.at("sha256"), json.at("name"), json.at("fetched_ms")};
   } catch (const nlohmann::json::exception&) {
     return {};
   }
@@ -253,7 +253,7 @@ void DownloadCache::write_record(const std::string& key, const Record& record) c
                                {"last_modified", record.remote.last_modified},
                                {"sha256", record.sha256},
                                {"name", record.name},
-                               {"asked_ms", record.asked_ms}};
+                               {"fetched_ms", record.fetched_ms}};
   std::error_code ignored;
   if (std::ofstream out(next); out << json.dump() && out.flush())
     fs::rename(next, path, ignored);
