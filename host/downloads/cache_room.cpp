@@ -16,8 +16,8 @@ namespace {
 constexpr const char* reserved_name = "reserved";
 constexpr const char* lock_name = "lock";
 
-// The largest file's: several names in content/ are links to one file. `reserved` is what a download
-// under way will have.
+// The largest file's: several names in content/ are links to one file. `reserved` is what a
+// download under way will have.
 std::uint64_t bytes_in(const fs::path& folder, bool reserved) {
   std::uint64_t most = 0;
   if (std::ifstream in(folder / reserved_name); reserved && in) in >> most;
@@ -103,9 +103,10 @@ UniqueFd lock_cache(const CacheFolder& folder) {
 
 std::vector<CacheEntry> cache_entries(const CacheFolder& folder, CachePart part) {
   const bool partial = part == CachePart::partial;
+  const fs::path place = folder.root / (partial ? "partial" : "content");
   std::vector<CacheEntry> entries;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder.root / (partial ? "partial" : "content"), error)) {
+  for (const auto& entry : fs::directory_iterator(place, error)) {
     const auto used = entry.last_write_time(error);
     if (!error) entries.push_back({entry.path(), bytes_in(entry.path(), partial), used});
   }

@@ -129,7 +129,8 @@ DownloadedFile DownloadCache::download(const CacheRequest& request, const std::s
   if (in_use > 0) {
     remove_folder(place);
     fail_download(request.url,
-                  fmt::format("it has {}, and the download cache of {} is full of files in use ({})",
+                  fmt::format("it has {}, and the download cache of {} is full of files in use "
+                              "({})",
                               weights::human_bytes(remote.bytes),
                               weights::human_bytes(options_.most_bytes),
                               weights::human_bytes(in_use)));

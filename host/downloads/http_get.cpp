@@ -179,8 +179,9 @@ void retry(const HttpSource& source, const std::atomic<bool>& stop,
                                            error.what(), failures));
     }
     const auto pause = std::chrono::milliseconds(250U << std::min(failures - 1, 7U));
-    for (auto waited = pause * 0; waited < pause && !ends(); waited += std::chrono::milliseconds(50))
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    constexpr std::chrono::milliseconds moment(50);
+    for (auto waited = pause * 0; waited < pause && !ends(); waited += moment)
+      std::this_thread::sleep_for(moment);
     if (stop) return;
     if (ends()) fail_download(source.url, "canceled");
   }
@@ -197,9 +198,9 @@ RemoteFile ask_remote(const HttpSource& source) {
     remote = get.status == 200 || get.status == 206 ? get.remote : RemoteFile();
     if (get.status != 206) return;
     // Of a part the length says nothing; "bytes 0-0/1234" does.
-    const std::size_t slash = get.content_range.rfind('/');
-    remote.bytes =
-        slash == std::string::npos ? 0 : number(std::string_view(get.content_range).substr(slash + 1));
+    const std::string_view range = get.content_range;
+    const std::size_t slash = range.rfind('/');
+    remote.bytes = slash == std::string_view::npos ? 0 : number(range.substr(slash + 1));
     remote.ranges = remote.bytes > 0 && remote.has_validator();
   });
   return remote;

@@ -29,7 +29,7 @@ def full_disk(tmp_path_factory):
 
 def test_a_disk_that_fills_up_ends_the_pull_and_it_goes_on_later(pull, server, tmp_path, full_disk):
     server.files = {"/w.ckpt": LARGE}
-    done = pull({"w.ckpt": stated(LARGE)}, env=full_disk(bytes=17 << 20))
+    done = pull({"w.ckpt": stated(LARGE)}, "--connections", "1", env=full_disk(bytes=17 << 20))
     assert done.returncode == 1, done.stderr
     assert f"cannot download {server.url}/w.ckpt: the disk is full" in done.stderr
     assert not (tmp_path / "models/toy/w.ckpt").exists()
