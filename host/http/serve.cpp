@@ -9,6 +9,7 @@
 
 #include "host/cog/health_checks.hpp"
 #include "host/cog/intake.hpp"
+#include "host/cog/metrics.hpp"
 #include "host/cog/routes.hpp"
 #include "host/http/server.hpp"
 #include "host/predictions/service.hpp"
@@ -54,9 +55,11 @@ class Host {
         routes_(workers_, intake_, webhooks_, health_checks_, names_of(options.worker.templates),
                 weights::ModelStore(options.worker.models),
                 [this] { shut_down("POST /shutdown"); }),
+        metrics_(io_, workers_, options.worker.memory_budget),
         server_(io_, router_),
         signals_(io_, SIGINT, SIGTERM) {
     routes_.add_to(router_);
+    metrics_.add_to(router_);
   }
 
   ~Host() {
@@ -108,6 +111,7 @@ class Host {
   Router router_;
   HealthChecks health_checks_;
   CogRoutes routes_;
+  Metrics metrics_;
   HttpServer server_;
   asio::signal_set signals_;
   bool stopping_ = false;

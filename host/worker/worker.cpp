@@ -83,6 +83,8 @@ void Worker::handle(const nlohmann::json& message) {
     errands_.add([this] { engine_info(); });
   } else if (type == "bench") {
     errands_.add([this, message] { bench(message); });
+  } else if (type == "residents") {
+    residents();  // at once: it waits for no load
   } else {
     host_.log("warning", "the worker does not know the message '" + type + "'");
   }
@@ -95,9 +97,12 @@ void Worker::init(const nlohmann::json& message) {
   host_.engine_options.device = message.value("device", "auto");
   host_.engine_options.dtype = message.value("dtype", "auto");
   host_.engine_options.threads = message.value("threads", 0);
+  host_.engine_options.memory_budget = message.value("memory_budget", std::int64_t{0});
+  host_.engine_options.log = [this](const std::string& line) { host_.log("info", line); };
   host_.engine_options.clip_vocabulary = host::clip_vocabulary();
   host_.engine_options.safety_checker = stored_safety_checker(host_.models);
   host_.defaults = diffusion_defaults(host_.weights);
+  host_.defaults.request_weights = message.value("request_weights", false);
   load_templates(message, message.value("setup", true));
 }
 
@@ -164,6 +169,23 @@ void Worker::engine_info() {
     info["error"] = error.what();
   }
   control_.send(info);
+}
+
+void Worker::residents() {
+  const engine::Engine* engine = host_.engine.loaded();
+  nlohmann::json result = {{"type", "residents_result"},
+                           {"memory_budget", engine == nullptr ? 0 : engine->memory_budget()},
+                           {"residents", nlohmann::json::array()}};
+  if (engine != nullptr) {
+    for (const auto& resident : engine->residents())
+      result["residents"].push_back({{"kind", resident.kind},
+                                     {"name", resident.name},
+                                     {"bytes", resident.bytes},
+                                     {"uses", resident.uses},
+                                     {"in_use", resident.in_use},
+                                     {"idle_s", resident.idle_s}});
+  }
+  control_.send(result);
 }
 
 void Worker::bench(const nlohmann::json& message) {

@@ -53,6 +53,7 @@ class Worker {
   void healthcheck(const std::string& name);
   void engine_info();
   void bench(const nlohmann::json& message);
+  void residents();
   void fail_setup(const std::string& name, const std::string& error);
   LoadedTemplate* find(const std::string& name);
 

@@ -8,13 +8,16 @@
 //
 // control, host → worker
 //   {"type":"init", "templates":[{"name","path"}], "weights":PATH|"none", "models":DIR,
-//    "device":"auto|cpu|cuda", "dtype":"auto|fp32|bf16|fp16", "threads":N, "setup":BOOL}
+//    "device":"auto|cpu|cuda", "dtype":"auto|fp32|bf16|fp16", "threads":N, "memory_budget":BYTES,
+//    "request_weights":BOOL, "setup":BOOL}
+//        memory_budget 0: no limit. request_weights: diffusion templates have the input `weights`.
 //        setup false: describe the templates only; create() is not called, libtorch not loaded.
 //   {"type":"cancel", "slot":N, "id":ID}     an id that is not running (yet) is remembered
 //   {"type":"healthcheck", "template":NAME}
 //   {"type":"inspect", "path":PATH}          `dream weights inspect`
 //   {"type":"engine_info"}                   loads the engine: `dream version`
 //   {"type":"bench", "target":"unet|generate", "size":PIXELS, "steps":N, "batch":N}   `dream bench`
+//   {"type":"residents"}                     what the engine keeps in memory: GET /metrics
 //   {"type":"shutdown"}
 // control, worker → host
 //   {"type":"ready", "templates":[SCHEMA…]}              after init, all templates created
@@ -26,6 +29,8 @@
 //   {"type":"bench_result", "it_per_s":X, "step_s":X, "cold_start_s":X, "size":PIXELS,
 //    "stages_s":{"load","text","denoise","decode"}, "pictures_per_call":N, "threads":N,
 //    "peak_memory_bytes":N, "device", "dtype", "libtorch" | "error":TEXT, "bad_input":BOOL?}
+//   {"type":"residents_result", "memory_budget":BYTES, "residents":[{"kind", "name", "bytes", "uses",
+//    "in_use":BOOL, "idle_s"}…]}
 //   {"type":"idle", "slot":N}                the slot can take the next predict
 //
 // slot, host → worker
@@ -52,7 +57,8 @@
 //               "deprecated":BOOL?, "reference":KIND?}…],
 //    "healthcheck":true?, "train":{"inputs", "output"}?}       if the template has them
 //   "reference": the strings name weight files, by URL, data URL or name in the model store, also
-//   in its folder KIND, with an optional @STRENGTH. `predict` gets PATH@STRENGTH.
+//   in its folder KIND, with an optional @STRENGTH. `predict` gets PATH@STRENGTH. The kind "model"
+//   is a whole model: no strength, and `predict` gets PATH, a folder or a file.
 //   An input without "default" and not nullable is required. Order is the order of "inputs".
 #pragma once
 

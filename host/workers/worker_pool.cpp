@@ -201,4 +201,24 @@ void WorkerPool::request(nlohmann::json message, std::function<void(nlohmann::js
   state_->post([done = std::move(done)] { done({{"error", "no worker is ready"}}); });
 }
 
+void WorkerPool::request_all(const nlohmann::json& message,
+                             std::function<void(std::vector<nlohmann::json>)> done) {
+  struct Answers {
+    std::vector<nlohmann::json> got;
+    std::size_t expected = 0;
+    std::function<void(std::vector<nlohmann::json>)> done;
+  };
+  const auto answers = std::make_shared<Answers>();
+  answers->done = std::move(done);
+  answers->expected = state_->count(WorkerUnit::State::ready);
+  if (answers->expected == 0) return state_->post([answers] { answers->done({}); });
+  for (const auto& unit : state_->units) {
+    if (unit->state() != WorkerUnit::State::ready) continue;
+    unit->request(message, [answers](nlohmann::json answer) {
+      answers->got.push_back(std::move(answer));
+      if (answers->got.size() == answers->expected) answers->done(std::move(answers->got));
+    });
+  }
+}
+
 }  // namespace dream::host

@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -28,6 +29,8 @@ struct WorkerOptions {
   std::string device = "auto";
   std::string dtype = "auto";
   int threads = 0;
+  std::int64_t memory_budget = 0;  // bytes the engine of each process may keep; 0: no limit
+  bool request_weights = false;    // requests may name the weights they want
   int slots = 1;
   bool slot_isolation = false;  // one process per slot instead of one for all
   bool setup = true;            // false: describe the templates only, nothing is loaded
@@ -78,10 +81,14 @@ class WorkerPool {
   bool run(std::shared_ptr<Prediction> prediction, const nlohmann::json& resolved_input);
   void cancel(const Prediction& prediction);
 
-  // One control message and its answer: "inspect", "engine_info", "healthcheck". An answer with
+  // One control message and its answer: "inspect", "engine_info", "healthcheck", "residents". An
+  // answer with
   // "error" comes also if no worker is ready or it died meanwhile. `done` never runs before
   // request() returns.
   void request(nlohmann::json message, std::function<void(nlohmann::json answer)> done);
+  // The same to every process that is ready; one that dies meanwhile answers with "error".
+  void request_all(const nlohmann::json& message,
+                   std::function<void(std::vector<nlohmann::json> answers)> done);
 
  private:
   struct State;

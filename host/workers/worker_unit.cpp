@@ -65,6 +65,8 @@ nlohmann::json WorkerUnit::init_message() const {
           {"device", options_.device},
           {"dtype", options_.dtype},
           {"threads", options_.threads},
+          {"memory_budget", options_.memory_budget},
+          {"request_weights", options_.request_weights},
           {"setup", options_.setup}};
 }
 

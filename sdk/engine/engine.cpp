@@ -9,6 +9,7 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -17,9 +18,12 @@
 #include "sdk/engine/kernels/cpu_allocator.hpp"
 #include "sdk/engine/pipeline/control_models.hpp"
 #include "sdk/engine/pipeline/host_tensor.hpp"
+#include "sdk/engine/pipeline/resident_cache.hpp"
 #include "sdk/engine/pipeline/stable_diffusion.hpp"
 #include "sdk/engine/pipeline/stages.hpp"
 #include "sdk/engine/pipeline/torch_call.hpp"
+#include "weights/inspect.hpp"
+#include "weights/same_content.hpp"
 
 namespace dream::engine {
 namespace {
@@ -59,34 +63,54 @@ at::ScalarType choose_dtype(const std::string& name, at::Device device) {
       fmt::format("dtype is \"{}\": allowed are auto, fp32, bf16, fp16", name));
 }
 
-// Names the state of a folder or a file: its place, and size and time of each file in it.
-std::string fingerprint(const fs::path& folder) {
-  std::vector<std::string> files;
-  const auto add = [&](const fs::directory_entry& entry) {
-    if (!entry.is_regular_file()) return;
-    files.push_back(fmt::format("{}|{}|{}", entry.path().string(), entry.file_size(),
-                                entry.last_write_time().time_since_epoch().count()));
-  };
-  add(fs::directory_entry(folder));
-  if (fs::is_directory(folder))
-    for (const auto& entry : fs::recursive_directory_iterator(folder)) add(entry);
-  std::sort(files.begin(), files.end());
-  std::string key = folder.string();
-  for (const auto& file : files) key += "\n" + file;
-  return key;
+// About what the weights at `place` will take: its largest file.
+std::int64_t largest_file(const fs::path& place) {
+  std::error_code error;
+  if (!fs::is_directory(place, error)) return static_cast<std::int64_t>(fs::file_size(place));
+  std::int64_t largest = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(place, error)) {
+    if (entry.is_regular_file(error))
+      largest = std::max(largest, static_cast<std::int64_t>(entry.file_size()));
+  }
+  return largest;
+}
+
+std::string kind_name(const ControlModel& control) {
+  switch (control.kind()) {
+    case ControlKind::controlnet:
+      return "controlnet";
+    case ControlKind::adapter:
+      return "t2i-adapter";
+    case ControlKind::style_adapter:
+      return "style-adapter";
+  }
+  throw std::logic_error("unknown kind of control network");
+}
+
+// libtorch's errors without their backtraces, naming the file.
+template <typename Make>
+auto loading(const fs::path& place, const Make& make) {
+  const at::NoGradGuard no_grad;
+  try {
+    return make();
+  } catch (const c10::Error& error) {
+    throw std::runtime_error(
+        fmt::format("{}: {}", place.string(), error.what_without_backtrace()));
+  }
 }
 
 class TorchEngine final : public Engine {
  public:
   explicit TorchEngine(const EngineOptions& options)
       : compute_{.dtype = at::kFloat, .device = choose_device(options.device)},
-        lora_bytes_(options.lora_bytes),
         vocabulary_(options.clip_vocabulary),
         safety_checker_(options.safety_checker),
-        clip_vision_(options.clip_vision) {
+        clip_vision_(options.clip_vision),
+        cache_(ResidentCache::make(options.memory_budget, options.log)) {
     compute_.dtype = choose_dtype(options.dtype, compute_.device);
     // Stated even when it is libtorch's own choice: threads made later inherit a stated number.
     install_cpu_allocator();
+    cache_->limit("lora", options.lora_bytes);
     if (options.threads > 0) threads_ = options.threads;
     at::set_num_threads(threads_);
     // The same seed must give the same bytes.
@@ -96,26 +120,40 @@ class TorchEngine final : public Engine {
 
   std::shared_ptr<const Pipeline> load(
       const fs::path& weights, const std::function<void(const std::string&)>& warn) override {
-    return shared_load(pipelines_, "model", weights, [&](const fs::path& path) {
+    const auto place = existing(weights);
+    const auto key = weights::fingerprint(place);
+    if (auto known = find_pipeline(key)) return known;
+    const auto made = loading(place, [&] {
       return std::make_shared<const StableDiffusion>(
-          Components::load(path, vocabulary_, safety_checker_, compute_, warn), lora_bytes_);
+          ModelSources{place, vocabulary_, safety_checker_, compute_}, cache_, warn);
     });
+    // Another may have been faster; two that are the same share their parts in any case.
+    if (auto known = find_pipeline(key)) return known;
+    const std::lock_guard lock(mutex_);
+    pipelines_[key] = made;
+    return made;
   }
 
   std::shared_ptr<const ControlModel> load_control(
       const fs::path& weights, const std::function<void(const std::string&)>& warn) override {
-    return shared_load(controls_, "control", weights, [&](const fs::path& path) {
-      return load_control_model(path, clip_vision_, compute_, warn);
-    });
+    const auto make = [&](const fs::path& place) {
+      return load_control_model(place, clip_vision_, compute_, warn);
+    };
+    return resident<ControlModel>("control", weights, kind_name, make);
   }
 
   std::shared_ptr<const AnnotatorNetwork> load_annotator(
       const std::string& network, const fs::path& weights,
       const std::function<void(const std::string&)>& warn) override {
-    return shared_load(annotators_, network, weights, [&](const fs::path& path) {
-      return make_annotator_network(network, path, compute_, warn);
-    });
+    const auto kind = [](const AnnotatorNetwork&) { return std::string("annotator"); };
+    const auto make = [&](const fs::path& place) {
+      return make_annotator_network(network, place, compute_, warn);
+    };
+    return resident<AnnotatorNetwork>(network, weights, kind, make);
   }
+
+  std::vector<Resident> residents() const override { return cache_->residents(); }
+  std::int64_t memory_budget() const override { return cache_->budget_bytes(); }
 
   HostTensor randn(const std::vector<std::int64_t>& shape, std::uint64_t seed) const override {
     return torch_call([&] {
@@ -139,39 +177,47 @@ class TorchEngine final : public Engine {
   }
 
  private:
-  // What lies at `path`, made by make(path) unless someone holds it already.
-  template <typename Loaded, typename Make>
-  std::shared_ptr<const Loaded> shared_load(
-      std::map<std::string, std::weak_ptr<const Loaded>>& known, const std::string& kind,
-      const fs::path& path, const Make& make) {
-    const at::NoGradGuard no_grad;
+  std::shared_ptr<const Pipeline> find_pipeline(const std::string& key) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(pipelines_, [](const auto& entry) { return entry.second.expired(); });
+    const auto found = pipelines_.find(key);
+    return found == pipelines_.end() ? nullptr : found->second.lock();
+  }
+
+  static fs::path existing(const fs::path& path) {
     if (!fs::exists(path))
       throw std::runtime_error(fmt::format("{}: no such file or folder", path.string()));
-    const auto place = fs::canonical(path);
-    const auto key = kind + "\n" + fingerprint(place);
-    const std::lock_guard lock(mutex_);
-    if (auto loaded = known[key].lock()) return loaded;
-    std::erase_if(known, [](const auto& entry) { return entry.second.expired(); });
-    try {
-      std::shared_ptr<const Loaded> loaded = make(place);
-      known[key] = loaded;
-      return loaded;
-    } catch (const c10::Error& error) {
-      throw std::runtime_error(
-          fmt::format("{}: {}", place.string(), error.what_without_backtrace()));
-    }
+    return fs::canonical(path);
+  }
+
+  // A network by itself: what is in memory, else what make(place) reads.
+  template <typename Loaded, typename Kind, typename Make>
+  std::shared_ptr<const Loaded> resident(const std::string& what, const fs::path& path,
+                                         const Kind& kind, const Make& make) {
+    const auto place = existing(path);
+    const auto key = what + '\n' + weights::fingerprint(place);
+    if (auto there = cache_->find<Loaded>(key)) return there;
+    const std::lock_guard one_at_a_time(cache_->loading());
+    if (auto there = cache_->find<Loaded>(key)) return there;
+    const auto begin = std::chrono::steady_clock::now();
+    cache_->make_room(largest_file(place));
+    std::shared_ptr<const Loaded> made = loading(place, [&] { return make(place); });
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    const Thing thing{kind(*made), place.string(), made->bytes()};
+    cache_->tell(fmt::format("memory: loaded {} ({}) of {} in {:.2f} s", thing.kind,
+                             weights::human_bytes(static_cast<std::uint64_t>(thing.bytes)),
+                             thing.name, took.count()));
+    return cache_->add(key, thing, std::move(made));
   }
 
   Compute compute_;
   int threads_ = at::get_num_threads();
-  std::int64_t lora_bytes_;
   fs::path vocabulary_;
   fs::path safety_checker_;
   fs::path clip_vision_;
-  std::mutex mutex_;
+  std::shared_ptr<ResidentCache> cache_;
+  std::mutex mutex_;  // of what follows
   std::map<std::string, std::weak_ptr<const Pipeline>> pipelines_;
-  std::map<std::string, std::weak_ptr<const ControlModel>> controls_;
-  std::map<std::string, std::weak_ptr<const AnnotatorNetwork>> annotators_;
 };
 
 }  // namespace

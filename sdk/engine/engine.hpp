@@ -173,11 +173,18 @@ struct ModelInfo {
   bool safety_checker = false;  // pictures are checked unless a request says otherwise
 };
 
-// One set of weights, ready to draw. Immutable: any number of threads may call generate().
+// One set of weights to draw with. Immutable: any number of threads may call generate(). It holds
+// no weights itself: they are in memory while it is used, and afterwards as long as the engine's
+// memory budget allows.
 class Pipeline {
  public:
   virtual ~Pipeline() = default;
   virtual const ModelInfo& info() const = 0;
+  // Loads what is not in memory and keeps all of it there while the result lives; `log` is told
+  // what was loaded and how long that took, and nothing where all was there. The calls below do the
+  // same for themselves. Throws std::runtime_error, also when the files changed since the load.
+  virtual std::shared_ptr<const void> hold(
+      const std::function<void(const std::string&)>& log) const = 0;
   // Draws request.num_outputs pictures and hands each to `on_image` (index from 0) as soon as it is
   // decoded. Pictures that the safety checker flags are left out. Throws InvalidInput, Canceled,
   // AllFlagged, std::runtime_error.
@@ -210,7 +217,11 @@ struct EngineOptions {
   std::string device = "auto";  // auto, cpu, cuda
   std::string dtype = "auto";   // auto, fp32, bf16, fp16
   int threads = 0;              // 0 = libtorch's choice
-  // Memory for layers that LoRAs changed and that are kept for the next request, per loaded model.
+  // Memory for everything that stays between requests: models, control networks, annotators and
+  // patched layers. What was used longest ago leaves first, what a request uses stays, and one
+  // thing that is larger alone stays alone. 0: no limit.
+  std::int64_t memory_budget = 0;
+  // Of it, for layers that LoRAs changed and that are kept for the next request.
   std::int64_t lora_bytes = std::int64_t{1} << 30;
   // Folder of CLIP's tokenizer (share/dream/clip_vocabulary), for single-file checkpoints, which
   // hold none.
@@ -220,6 +231,18 @@ struct EngineOptions {
   std::filesystem::path safety_checker = {};
   // Folder of CLIP ViT-L/14 (config.json and weights), for style adapters. Empty: none.
   std::filesystem::path clip_vision = {};
+  // One line for all that comes into memory or leaves it. Any thread. May be empty.
+  std::function<void(const std::string&)> log = {};
+};
+
+// Something the engine keeps in memory.
+struct Resident {
+  std::string kind;  // "unet", "vae", "controlnet", "annotator", "lora", …
+  std::string name;  // where it came from: a path, for LoRAs their names
+  std::int64_t bytes = 0;
+  std::uint64_t uses = 0;
+  bool in_use = false;
+  double idle_s = 0;  // since its last use ended
 };
 
 class Engine {
@@ -227,21 +250,26 @@ class Engine {
   virtual ~Engine() = default;
   // Reads a diffusers folder, an output.zip or a single-file checkpoint. `warn` receives one line
   // per thing the user should know (ignored config keys, unmatched tensors). Throws
-  // std::runtime_error naming file and key.
+  // std::runtime_error naming file and key. Parts that equal another model's to the byte are shared
+  // with it.
   virtual std::shared_ptr<const Pipeline> load(
       const std::filesystem::path& weights,
       const std::function<void(const std::string&)>& warn) = 0;
   // Reads a ControlNet (a diffusers folder or a weight file of it) or a T2I-Adapter (diffusers
-  // folder, or the original .pth). Who asks again while someone holds it gets the same one. Throws
+  // folder, or the original .pth). It stays in memory while the result is held and then as the
+  // memory budget allows, so ask for it at each use and hold it no longer. Throws
   // std::runtime_error naming file and key.
   virtual std::shared_ptr<const ControlModel> load_control(
       const std::filesystem::path& weights,
       const std::function<void(const std::string&)>& warn) = 0;
   // `network` is one of annotators/registry.cpp ("hed"), `weights` its file or folder as published.
-  // Who asks again while someone holds it gets the same one. Throws as load_control() does.
+  // Stays as a control does. Throws as load_control() does.
   virtual std::shared_ptr<const AnnotatorNetwork> load_annotator(
       const std::string& network, const std::filesystem::path& weights,
       const std::function<void(const std::string&)>& warn) = 0;
+  // What is in memory, most recently used first.
+  virtual std::vector<Resident> residents() const = 0;
+  virtual std::int64_t memory_budget() const = 0;  // bytes, 0: no limit
   // Noise as torch.randn draws it on a CPU generator with this seed. No size may be negative.
   virtual HostTensor randn(const std::vector<std::int64_t>& shape, std::uint64_t seed) const = 0;
   virtual std::string torch_version() const = 0;

@@ -201,11 +201,12 @@ struct Probe {
     }
     const c10::InferenceMode inference;
     auto request = to_request(operation);
+    const auto base = pipeline.parts();
     const auto variant =
-        variants.get(pipeline.parts(), request.loras,
+        variants.get(*base, request.loras,
                      [&](const std::string& line) { reply["log"].push_back(line); });
     request.on_log = [&](const std::string& line) { reply["log"].push_back(line); };
-    const auto& drawing = variant ? *variant : pipeline.parts();
+    const auto& drawing = variant ? *variant : *base;
     const auto taught = with_embeddings(drawing, request);
     const auto& parts = taught ? *taught : drawing;
     add_pictures(operation, inputs, request);
@@ -300,7 +301,9 @@ json run_all(const json& request) {
                    {"dtype", engine->dtype()},
                    {"torch", engine->torch_version()}};
   const auto inputs = request.contains("inputs") ? read_tensors(request.at("inputs")) : Tensors{};
-  LoraVariants variants(options.lora_bytes);
+  const auto cache = ResidentCache::make(0, {});
+  cache->limit("lora", options.lora_bytes);
+  LoraVariants variants(cache);
   Probe probe{*engine, dynamic_cast<const StableDiffusion&>(*pipeline), inputs, variants, {}};
   for (const auto& operation : request.at("operations")) {
     reply["operations"].push_back(probe.answer(operation));

@@ -63,20 +63,14 @@ fs::path annotator_weights(std::string_view network) {
 }
 
 std::shared_ptr<const engine::AnnotatorNetwork> AnnotatorNetworks::get(std::string_view network) {
-  const std::lock_guard lock(mutex_);
-  if (const auto known = loaded_.find(network); known != loaded_.end()) return known->second;
-
   const Published& weights = find_published(network);
   const weights::ModelStore store(host_.models);
   const auto place = weights.file.empty() ? store.find_folder(weights.manifest)
                                           : store.find(annotator_weights(network).string(), "");
   if (!place) fail_missing(weights, host_.models);
-  host_.log("info", fmt::format("loading the annotator's weights {}", place->string()));
-  auto loaded = host_.engine.engine(host_.engine_options)
-                    .load_annotator(std::string(network), *place, [&](const std::string& line) {
-                      host_.log("warning", line);
-                    });
-  return loaded_.emplace(network, std::move(loaded)).first->second;
+  return host_.engine.engine(host_.engine_options)
+      .load_annotator(std::string(network), *place,
+                      [&](const std::string& line) { host_.log("warning", line); });
 }
 
 }  // namespace dream::worker

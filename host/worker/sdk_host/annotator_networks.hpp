@@ -1,11 +1,10 @@
 // The networks of annotators in this process: weight files of the model store, loaded at the first
-// use, so that a server without them starts and says what is missing only when it is needed.
+// use, so that a server without them starts and says what is missing only when it is needed. The
+// engine keeps them as far as its memory budget goes.
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -26,8 +25,6 @@ class AnnotatorNetworks final : public imaging::Networks {
 
  private:
   HostState& host_;
-  std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<const engine::AnnotatorNetwork>, std::less<>> loaded_;
 };
 
 // Where the weights of a network lie below a model store: the file, or the folder of a network that

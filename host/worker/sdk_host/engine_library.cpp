@@ -60,20 +60,18 @@ engine::Engine& EngineLibrary::engine(const engine::EngineOptions& options) {
         library().get<engine::Engine*(const engine::EngineOptions&)>("dream_engine_create");
     engine_ = create(options);
   }
-  return *engine_;
+  return *engine_.load();
 }
 
 std::shared_ptr<const engine::Pipeline> EngineLibrary::pipeline(
     const engine::EngineOptions& options, const std::string& weights,
     const std::function<void(const std::string&)>& warn) {
-  engine::Engine& loaded = engine(options);
+  auto opened = engine(options).load(weights, warn);
   const std::lock_guard lock(mutex_);
-  if (pipeline_) return pipeline_;
-  pipeline_ = loaded.load(weights, warn);
-  if (!pipeline_->info().safety_checker)
+  if (!opened->info().safety_checker && told_.insert(weights).second)
     warn("the weights carry no safety checker and the model store has none: pictures are not "
          "checked");
-  return pipeline_;
+  return opened;
 }
 
 }  // namespace dream::worker

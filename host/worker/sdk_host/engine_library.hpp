@@ -2,10 +2,12 @@
 // that a worker whose templates need no engine starts without libtorch.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "sdk/engine/engine.hpp"
@@ -27,16 +29,19 @@ class EngineLibrary {
   // load_engine_library() does, and std::runtime_error when the engine refuses the options.
   engine::Engine& engine(const engine::EngineOptions& options);
 
-  // The weights of this process, read once; `warn` is told then if no safety checker watches over
-  // them. Throws std::runtime_error.
+  // The weights at `weights`, read once as long as someone has them; `warn` is told then if no
+  // safety checker watches over them. Throws std::runtime_error.
   std::shared_ptr<const engine::Pipeline> pipeline(
       const engine::EngineOptions& options, const std::string& weights,
       const std::function<void(const std::string&)>& warn);
 
+  // Null before the first call of engine(). Any thread; never waits for a load.
+  const engine::Engine* loaded() const { return engine_; }
+
  private:
   std::mutex mutex_;
-  engine::Engine* engine_ = nullptr;  // lives until the process ends
-  std::shared_ptr<const engine::Pipeline> pipeline_;
+  std::atomic<engine::Engine*> engine_ = nullptr;  // made under the mutex; lives until the end
+  std::set<std::string> told_;                     // weights without a safety checker
 };
 
 }  // namespace dream::worker

@@ -3,46 +3,11 @@
 #include <fmt/format.h>
 
 #include <stdexcept>
-#include <string>
 #include <utility>
 
-#include "sdk/engine/pipeline/load_safety_checker.hpp"
-#include "weights/store/model_folder.hpp"
-
 namespace dream::engine {
-namespace {
 
-Config config_of(const weights::ModelFolder& folder, const std::string& component) {
-  return {folder.config(component), component + "/config.json"};
-}
-
-Weights weights_of(const weights::ModelFolder& folder, const std::string& component,
-                   const Compute& compute) {
-  return {folder.weights(component), component, compute};
-}
-
-ClipTokenizer load_tokenizer(const weights::ModelFolder& folder) {
-  return ClipTokenizer::load(
-      folder.where("tokenizer"), [&](const std::string& name) -> std::optional<std::string> {
-        const auto file = folder.file("tokenizer", name);
-        if (!file) return std::nullopt;
-        return std::string(reinterpret_cast<const char*>(file->data.data()), file->data.size());
-      });
-}
-
-// A model built of its config and weights; tells of tensors that it did not take.
-template <typename Model, typename Read>
-Model load_model(const weights::ModelFolder& folder, const std::string& component,
-                 const Read& read_config, const Weights& weights, const Warn& warn) {
-  Model model(read_config(config_of(folder, component), warn), weights);
-  weights.report_unused(warn);
-  return model;
-}
-
-// Stable Diffusion predicts noise in an unbounded latent space and starts its steps at 1; some
-// published configs say otherwise or leave it to defaults of other uses. diffusers corrects both
-// where it makes the pipeline, whatever the file says.
-nlohmann::json scheduler_config(nlohmann::json config) {
+nlohmann::json corrected_scheduler_config(nlohmann::json config) {
   if (!config.is_object()) return config;  // reported where it is read
   config["clip_sample"] = false;
   config["steps_offset"] = 1;
@@ -57,7 +22,6 @@ nlohmann::json scheduler_config(nlohmann::json config) {
   return config;
 }
 
-// What each part assumes of its neighbours.
 void check_fit(const Components& parts) {
   const auto text_width = parts.text_encoder.config().hidden_size;
   const auto& unet = parts.unet.config();
@@ -76,36 +40,6 @@ void check_fit(const Components& parts) {
         unet.in_channels, unet.out_channels, latent_channels, latent_channels,
         2 * latent_channels + 1, latent_channels));
   }
-}
-
-}  // namespace
-
-Components Components::load(const std::filesystem::path& path,
-                            const std::filesystem::path& vocabulary,
-                            const std::filesystem::path& safety_checker, const Compute& compute,
-                            const Warn& warn) {
-  weights::SingleFileOptions options;
-  options.vocabulary = vocabulary;
-  const auto folder = weights::ModelFolder::open(path, options);
-  for (const std::string& note : folder.notes()) warn(note);
-  const auto text_encoder_weights = weights_of(folder, "text_encoder", compute);
-  const auto unet_weights = weights_of(folder, "unet", compute);
-  Components parts{
-      .tokenizer = load_tokenizer(folder),
-      .text_encoder = load_model<CLIPTextModel>(folder, "text_encoder", read_text_encoder_config,
-                                                text_encoder_weights, warn),
-      .unet = load_model<UNet2DConditionModel>(folder, "unet", read_unet_config, unet_weights,
-                                               warn),
-      .vae = load_model<AutoencoderKL>(folder, "vae", read_autoencoder_config,
-                                       weights_of(folder, "vae", compute), warn),
-      .text_encoder_weights = text_encoder_weights,
-      .unet_weights = unet_weights,
-      .scheduler = scheduler_config(folder.config("scheduler")),
-      .safety_checker = load_safety_checker(folder, safety_checker, compute, warn),
-      .compute = compute,
-  };
-  check_fit(parts);
-  return parts;
 }
 
 }  // namespace dream::engine

@@ -1,9 +1,9 @@
 // The parts of one loaded model. Immutable after loading and shared by every request.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "sdk/engine/models/autoencoder_kl.hpp"
 #include "sdk/engine/models/safety_checker.hpp"
@@ -22,6 +22,7 @@ struct Components {
   nlohmann::json scheduler;  // scheduler_config.json
   std::shared_ptr<const StableDiffusionSafetyChecker> safety_checker;  // null: there is none
   Compute compute;
+  std::vector<std::shared_ptr<const void>> held = {};  // keeps the parts in memory
 
   // A UNet that is told the guidance scale: no second, negative prompt beside it.
   bool has_built_in_guidance() const { return unet.config().time_cond_proj_dim > 0; }
@@ -30,13 +31,14 @@ struct Components {
   bool is_inpainting() const {
     return unet.config().in_channels == 2 * vae.config().latent_channels + 1;
   }
-
-  // Reads a diffusers folder, an output.zip or a single-file checkpoint, for which `vocabulary` is
-  // the folder of CLIP's tokenizer. `safety_checker` (may be empty) is used where the weights have
-  // none. Throws std::runtime_error naming file and key or tensor.
-  static Components load(const std::filesystem::path& path, const std::filesystem::path& vocabulary,
-                         const std::filesystem::path& safety_checker, const Compute& compute,
-                         const Warn& warn);
 };
+
+// What each part assumes of its neighbours. Throws std::runtime_error naming file and key.
+void check_fit(const Components& parts);
+
+// Stable Diffusion predicts noise in an unbounded latent space and starts its steps at 1; some
+// published configs say otherwise or leave it to defaults of other uses. diffusers corrects both
+// where it makes the pipeline, whatever the file says.
+nlohmann::json corrected_scheduler_config(nlohmann::json config);
 
 }  // namespace dream::engine

@@ -14,7 +14,6 @@ namespace dream::engine {
 namespace {
 
 namespace fs = std::filesystem;
-using Checker = std::shared_ptr<const StableDiffusionSafetyChecker>;
 
 constexpr const char* known_class = "StableDiffusionSafetyChecker";
 constexpr const char* processor_file = "preprocessor_config.json";
@@ -30,59 +29,57 @@ nlohmann::json published_config() {
             {"patch_size", 14}}}};
 }
 
-struct Source {
-  Config config;
-  std::optional<Config> processor;
-  weights::WeightMap tensors;
-};
-
-Checker make(Source source, const Compute& compute, const Warn& warn) {
-  const auto config = read_safety_checker_config(std::move(source.config), warn);
-  CLIPImageProcessor processor;
-  processor.shortest_edge = processor.crop = static_cast<int>(config.vision.image_size);
-  if (source.processor) processor = read_clip_image_processor(std::move(*source.processor), warn);
-  const Weights weights(std::move(source.tensors), "safety_checker", compute);
-  auto checker = std::make_shared<const StableDiffusionSafetyChecker>(config, processor, weights);
-  weights.report_unused(warn);
-  return checker;
+SafetyCheckerFiles from_model(const weights::ModelFolder& model) {
+  auto read = model.read("safety_checker");
+  SafetyCheckerFiles found{.place = model.where("safety_checker"),
+                           .config = model.config("safety_checker"),
+                           .processor = {},
+                           .config_name = "safety_checker/config.json",
+                           .processor_name = fmt::format("feature_extractor/{}", processor_file),
+                           .tensors = std::move(read.tensors),
+                           .files = std::move(read.files)};
+  if (model.has("feature_extractor")) found.processor = model.config("feature_extractor");
+  return found;
 }
 
-Source from_model(const weights::ModelFolder& model) {
-  Source source{.config = {model.config("safety_checker"), "safety_checker/config.json"},
-                .processor = {},
-                .tensors = model.weights("safety_checker")};
-  if (model.has("feature_extractor")) {
-    source.processor.emplace(model.config("feature_extractor"),
-                             fmt::format("feature_extractor/{}", processor_file));
-  }
-  return source;
-}
-
-Source from_store(const fs::path& path) {
+SafetyCheckerFiles from_store(const fs::path& path) {
   auto stored = weights::read_loose_component(path);
-  const auto file = [&](const char* name) { return (path / name).string(); };
-  Source source{.config = {stored.config.value_or(published_config()), file("config.json")},
-                .processor = {},
-                .tensors = std::move(stored.tensors)};
-  if (stored.preprocessor)
-    source.processor.emplace(std::move(*stored.preprocessor), file(processor_file));
-  return source;
+  return {.place = path,
+          .config = stored.config.value_or(published_config()),
+          .processor = std::move(stored.preprocessor),
+          .config_name = (path / "config.json").string(),
+          .processor_name = (path / processor_file).string(),
+          .tensors = std::move(stored.tensors),
+          .files = {fs::is_directory(path)
+                        ? weights::find_weight_file(path).value_or(path)
+                        : path}};
 }
 
 }  // namespace
 
-Checker load_safety_checker(const weights::ModelFolder& model, const fs::path& fallback,
-                            const Compute& compute, const Warn& warn) {
+std::optional<SafetyCheckerFiles> find_safety_checker(const weights::ModelFolder& model,
+                                                      const fs::path& fallback, const Warn& warn) {
   if (model.has("safety_checker")) {
     const auto name = model.class_name("safety_checker");
-    if (name == known_class) return make(from_model(model), compute, warn);
+    if (name == known_class) return from_model(model);
     if (warn) {
       warn(fmt::format("model_index.json: the safety checker is a {}, which is not known and not "
                        "used; known is {}",
                        name, known_class));
     }
   }
-  return fallback.empty() ? nullptr : make(from_store(fallback), compute, warn);
+  if (fallback.empty()) return std::nullopt;
+  return from_store(fallback);
+}
+
+StableDiffusionSafetyChecker make_safety_checker(const SafetyCheckerFiles& files,
+                                                 const Weights& weights, const Warn& warn) {
+  const auto config = read_safety_checker_config({files.config, files.config_name}, warn);
+  CLIPImageProcessor processor;
+  processor.shortest_edge = processor.crop = static_cast<int>(config.vision.image_size);
+  if (files.processor)
+    processor = read_clip_image_processor({*files.processor, files.processor_name}, warn);
+  return {config, processor, weights};
 }
 
 bool is_flagged(const Components& parts, const Image& image) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <tuple>
 
 #include "sdk/engine/adapters/lora_file.hpp"
@@ -31,29 +32,30 @@ std::string unmatched_note(const std::string& title, std::vector<std::string> ke
                      title, count, fmt::join(keys, ", "), count > shown ? ", …" : "");
 }
 
-struct Layered {
-  std::shared_ptr<const Components> parts;
-  std::int64_t bytes = 0;
-};
-
-// The constructors of the loaded model once more, over patched weights.
-Layered lay_over(const Components& base, const LoraOverlays& overlays) {
-  auto parts = std::make_shared<Components>(base);
-  std::int64_t bytes = 0;
-  if (auto overlay = overlays.unet(); !overlay.empty()) {
-    const auto weights = base.unet_weights.with_overlay(std::move(overlay));
-    parts->unet = UNet2DConditionModel(base.unet.config(), weights);
-    bytes += weights.patched_bytes();
-  }
-  if (auto overlay = overlays.text_encoder(); !overlay.empty()) {
-    const auto weights = base.text_encoder_weights.with_overlay(std::move(overlay));
-    parts->text_encoder = CLIPTextModel(base.text_encoder.config(), weights);
-    bytes += weights.patched_bytes();
-  }
-  return {std::move(parts), bytes};
-}
-
 }  // namespace
+
+// What takes the place of the base's models, where the LoRAs touch them.
+struct LoraVariants::Variant {
+  std::optional<UNet2DConditionModel> unet;
+  std::optional<CLIPTextModel> text_encoder;
+  std::int64_t bytes = 0;
+  std::vector<std::string> notes = {};
+  std::vector<std::shared_ptr<const void>> base = {};  // whose tensors it shares
+
+  // The constructors of the loaded model once more, over patched weights.
+  Variant(const Components& parts, const LoraOverlays& overlays) : base(parts.held) {
+    if (auto overlay = overlays.unet(); !overlay.empty()) {
+      const auto weights = parts.unet_weights.with_overlay(std::move(overlay));
+      unet.emplace(parts.unet.config(), weights);
+      bytes += weights.patched_bytes();
+    }
+    if (auto overlay = overlays.text_encoder(); !overlay.empty()) {
+      const auto weights = parts.text_encoder_weights.with_overlay(std::move(overlay));
+      text_encoder.emplace(parts.text_encoder.config(), weights);
+      bytes += weights.patched_bytes();
+    }
+  }
+};
 
 // A file that was not touched since keeps its digest.
 std::string LoraVariants::digest_of(const WeightOverlay& lora) {
@@ -74,24 +76,6 @@ std::string LoraVariants::digest_of(const WeightOverlay& lora) {
   return digest;
 }
 
-std::shared_ptr<const LoraVariants::Variant> LoraVariants::find(const Key& key) {
-  const auto found =
-      std::ranges::find_if(kept_, [&](const auto& variant) { return variant->key == key; });
-  if (found == kept_.end()) return nullptr;
-  kept_.splice(kept_.begin(), kept_, found);
-  return kept_.front();
-}
-
-void LoraVariants::keep(std::shared_ptr<const Variant> variant) {
-  if (variant->bytes > budget_bytes_) return;
-  kept_bytes_ += variant->bytes;
-  kept_.push_front(std::move(variant));
-  while (kept_bytes_ > budget_bytes_) {
-    kept_bytes_ -= kept_.back()->bytes;
-    kept_.pop_back();
-  }
-}
-
 std::shared_ptr<const Components> LoraVariants::get(
     const Components& base, const std::vector<WeightOverlay>& loras,
     const std::function<void(const std::string&)>& log) {
@@ -104,30 +88,36 @@ std::shared_ptr<const Components> LoraVariants::get(
   }
   if (ordered.empty()) return nullptr;
   std::ranges::sort(ordered);
-  Key key;
-  for (const auto& [digest, scale, lora] : ordered) key.emplace_back(digest, scale);
+  // While a variant is kept its base is too: nothing else can have come to these addresses.
+  auto key = fmt::format("lora\n{} {}", base.unet_weights.id(), base.text_encoder_weights.id());
+  std::string names;
+  for (const auto& [digest, scale, lora] : ordered) {
+    key += fmt::format("\n{}@{}", digest, scale);
+    names += fmt::format("{}{}@{}", names.empty() ? "" : ", ", lora->name, scale);
+  }
 
-  auto variant = find(key);
+  auto variant = cache_->find<Variant>(key);
   if (!variant) {
-    auto made = std::make_shared<Variant>();
+    std::vector<std::string> notes;
     LoraOverlays overlays(base.unet_weights.shapes(), base.text_encoder_weights.shapes());
     for (const auto& [digest, scale, lora] : ordered) {
       const auto file = LoraFile::read(lora->file, lora->name);
       auto unmatched = overlays.add(file, scale);
-      if (!unmatched.empty())
-        made->notes.push_back(unmatched_note(file.title, std::move(unmatched)));
+      if (!unmatched.empty()) notes.push_back(unmatched_note(file.title, std::move(unmatched)));
     }
-    auto layered = lay_over(base, overlays);
-    made->key = std::move(key);
-    made->parts = std::move(layered.parts);
-    made->bytes = layered.bytes;
-    keep(made);
-    variant = std::move(made);
+    auto made = std::make_shared<Variant>(base, overlays);
+    made->notes = std::move(notes);
+    const auto bytes = made->bytes;
+    variant = cache_->add<Variant>(key, {"lora", names, bytes}, std::move(made));
   }
   for (const auto& note : variant->notes) {
     if (log) log(note);
   }
-  return variant->parts;
+  auto parts = std::make_shared<Components>(base);
+  if (variant->unet) parts->unet = *variant->unet;
+  if (variant->text_encoder) parts->text_encoder = *variant->text_encoder;
+  parts->held.push_back(std::move(variant));
+  return parts;
 }
 
 }  // namespace dream::engine

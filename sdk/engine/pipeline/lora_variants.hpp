@@ -1,12 +1,11 @@
 // Models with LoRAs laid over them. A variant is the loaded model's parts with the touched layers
 // made anew, so the loaded model never changes and a request without LoRAs cannot notice that
-// others had some. The last used variants are kept, since the next request often wants the same.
+// others had some. Variants stay in the resident cache, since the next request often wants the same.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -16,15 +15,16 @@
 
 #include "sdk/engine/engine.hpp"
 #include "sdk/engine/pipeline/components.hpp"
+#include "sdk/engine/pipeline/resident_cache.hpp"
 
 namespace dream::engine {
 
 // Of one loaded model. Any thread may ask.
 class LoraVariants {
  public:
-  // `budget_bytes` bounds the tensors that kept variants hold for themselves. One that is larger
-  // alone is made for its request and not kept.
-  explicit LoraVariants(std::int64_t budget_bytes) : budget_bytes_(budget_bytes) {}
+  // Variants are things of the kind "lora" there, whose limit bounds the tensors they hold for
+  // themselves; with them stay the parts they were made of.
+  explicit LoraVariants(std::shared_ptr<ResidentCache> cache) : cache_(std::move(cache)) {}
 
   // `base` with all of `loras`, whose order does not matter; null when none has any strength.
   // `log` (may be empty) is told the keys that fit no layer. Throws InvalidInput that names the
@@ -34,13 +34,7 @@ class LoraVariants {
                                         const std::function<void(const std::string&)>& log);
 
  private:
-  using Key = std::vector<std::pair<std::string, double>>;  // digest and scale, sorted
-  struct Variant {
-    Key key;
-    std::shared_ptr<const Components> parts;
-    std::int64_t bytes = 0;
-    std::vector<std::string> notes;
-  };
+  struct Variant;
   struct KnownFile {
     std::uintmax_t bytes;
     std::filesystem::file_time_type written;
@@ -48,14 +42,10 @@ class LoraVariants {
   };
 
   std::string digest_of(const WeightOverlay& lora);
-  std::shared_ptr<const Variant> find(const Key& key);
-  void keep(std::shared_ptr<const Variant> variant);
 
-  const std::int64_t budget_bytes_;
+  const std::shared_ptr<ResidentCache> cache_;
   std::mutex mutex_;
   std::map<std::filesystem::path, KnownFile> files_;
-  std::list<std::shared_ptr<const Variant>> kept_;  // the last used one first
-  std::int64_t kept_bytes_ = 0;
 };
 
 }  // namespace dream::engine

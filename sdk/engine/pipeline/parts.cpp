@@ -54,12 +54,12 @@ at::Tensor text_states(const DenoiseRequest& request, const Plan& plan, const Co
 
 class HandLoop final : public DenoiseLoop {
  public:
-  HandLoop(const Components& parts, const Plan& plan, const DenoiseRequest& request,
-           const at::Tensor& states)
-      : parts_(parts),
+  HandLoop(std::shared_ptr<const Components> parts, const Plan& plan,
+           const DenoiseRequest& request, const at::Tensor& states)
+      : parts_(std::move(parts)),
         plan_(plan),
         conditioning_(controls_, states, 1),
-        loop_(start(parts, plan, request)) {}
+        loop_(start(*parts_, plan, request)) {}
 
   int step() override {
     if (loop_.left() == 0) {
@@ -68,7 +68,7 @@ class HandLoop final : public DenoiseLoop {
     }
     return torch_call([&] {
       take_back();
-      engine::step(parts_, plan_, {&loop_, 1}, conditioning_);
+      engine::step(*parts_, plan_, {&loop_, 1}, conditioning_);
       return loop_.left();
     });
   }
@@ -95,7 +95,7 @@ class HandLoop final : public DenoiseLoop {
     shown_.reset();
   }
 
-  const Components& parts_;
+  std::shared_ptr<const Components> parts_;
   Plan plan_;
   Controls controls_;  // none
   Conditioning conditioning_;
@@ -107,8 +107,9 @@ class HandLoop final : public DenoiseLoop {
 
 HostTensor StableDiffusion::encode_prompt(const std::string& prompt, int clip_skip) const {
   return torch_call([&] {
-    check_clip_skip(clip_skip, parts_);
-    return to_host(encode_text(parts_, prompt, clip_skip));
+    const auto model = parts();
+    check_clip_skip(clip_skip, *model);
+    return to_host(encode_text(*model, prompt, clip_skip));
   });
 }
 
@@ -118,13 +119,14 @@ HostTensor StableDiffusion::encode_image(const Image& image, std::uint64_t seed)
     size.width = image.width;
     size.height = image.height;
     if (image.width == 0 || image.height == 0) throw InvalidInput("the picture has no pixels");
-    make_plan(size, parts_);
+    const auto model = parts();
+    make_plan(size, *model);
     if (image.pixels.size() != std::size_t{3} * image.width * image.height) {
       throw InvalidInput(fmt::format("a picture of {} x {} pixels has {} bytes, not 3 a pixel",
                                      image.width, image.height, image.pixels.size()));
     }
     auto generator = picture_generator(static_cast<std::int64_t>(seed), 0);
-    return to_host(sample_of(parts_, posterior_of(parts_, image), generator));
+    return to_host(sample_of(*model, posterior_of(*model, image), generator));
   });
 }
 
@@ -132,16 +134,18 @@ Image StableDiffusion::decode_latents(const HostTensor& latents) const {
   return torch_call([&] {
     DenoiseRequest size;
     size.latents = latents;
-    make_plan(to_generate(size, info_), parts_);
-    return decode(parts_, to_tensor(latents).to(parts_.compute.device));
+    const auto model = parts();
+    make_plan(to_generate(size, info_), *model);
+    return decode(*model, to_tensor(latents).to(model->compute.device));
   });
 }
 
 std::unique_ptr<DenoiseLoop> StableDiffusion::denoise(const DenoiseRequest& request) const {
   return torch_call([&]() -> std::unique_ptr<DenoiseLoop> {
-    const auto plan = make_plan(to_generate(request, info_), parts_);
-    return std::make_unique<HandLoop>(parts_, plan, request,
-                                      text_states(request, plan, parts_, info_));
+    auto model = parts();
+    const auto plan = make_plan(to_generate(request, info_), *model);
+    const auto states = text_states(request, plan, *model, info_);
+    return std::make_unique<HandLoop>(std::move(model), plan, request, states);
   });
 }
 

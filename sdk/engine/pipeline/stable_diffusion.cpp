@@ -10,23 +10,31 @@
 
 namespace dream::engine {
 
-StableDiffusion::StableDiffusion(Components parts, std::int64_t lora_bytes)
-    : parts_(std::move(parts)), variants_(lora_bytes) {
-  info_.size_multiple = static_cast<int>(parts_.vae.config().scale());
-  info_.native_size = static_cast<int>(parts_.unet.config().sample_size) * info_.size_multiple;
-  info_.prediction_type = parts_.scheduler.value("prediction_type", "epsilon");
-  info_.latent_channels = static_cast<int>(parts_.vae.config().latent_channels);
-  info_.text_tokens = static_cast<int>(parts_.tokenizer.max_length());
-  info_.text_width = static_cast<int>(parts_.text_encoder.config().hidden_size);
-  info_.safety_checker = parts_.safety_checker != nullptr;
+StableDiffusion::StableDiffusion(ModelSources sources, const std::shared_ptr<ResidentCache>& cache,
+                                 const Warn& warn)
+    : loader_(std::move(sources), cache), variants_(cache) {
+  const auto parts = loader_.get(warn, {});
+  info_.size_multiple = static_cast<int>(parts->vae.config().scale());
+  info_.native_size = static_cast<int>(parts->unet.config().sample_size) * info_.size_multiple;
+  info_.prediction_type = parts->scheduler.value("prediction_type", "epsilon");
+  info_.latent_channels = static_cast<int>(parts->vae.config().latent_channels);
+  info_.text_tokens = static_cast<int>(parts->tokenizer.max_length());
+  info_.text_width = static_cast<int>(parts->text_encoder.config().hidden_size);
+  info_.safety_checker = parts->safety_checker != nullptr;
+}
+
+std::shared_ptr<const void> StableDiffusion::hold(
+    const std::function<void(const std::string&)>& log) const {
+  return torch_call([&] { return loader_.get({}, log); });
 }
 
 void StableDiffusion::generate(const GenerateRequest& request,
                                const std::function<void(int index, Image image)>& on_image) const {
   torch_call([&] {
-    const auto plan = make_plan(request, parts_);
-    const auto variant = variants_.get(parts_, request.loras, request.on_log);
-    const Components& drawing = variant ? *variant : parts_;
+    const auto base = parts();
+    const auto plan = make_plan(request, *base);
+    const auto variant = variants_.get(*base, request.loras, request.on_log);
+    const Components& drawing = variant ? *variant : *base;
     const auto taught = with_embeddings(drawing, request);
     const Components& parts = taught ? *taught : drawing;
     if (parts.has_built_in_guidance() && !request.negative_prompt.empty() && request.on_log)

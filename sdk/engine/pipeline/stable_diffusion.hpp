@@ -9,13 +9,15 @@
 #include "sdk/engine/engine.hpp"
 #include "sdk/engine/pipeline/components.hpp"
 #include "sdk/engine/pipeline/lora_variants.hpp"
+#include "sdk/engine/pipeline/model_loader.hpp"
 
 namespace dream::engine {
 
 class StableDiffusion final : public Pipeline {
  public:
-  // `lora_bytes`: see EngineOptions.
-  StableDiffusion(Components parts, std::int64_t lora_bytes);
+  // Loads the model once, so that what is wrong with it shows now; see ModelLoader.
+  StableDiffusion(ModelSources sources, const std::shared_ptr<ResidentCache>& cache,
+                  const Warn& warn);
   const ModelInfo& info() const override { return info_; }
   void generate(const GenerateRequest& request,
                 const std::function<void(int index, Image image)>& on_image) const override;
@@ -23,12 +25,15 @@ class StableDiffusion final : public Pipeline {
   HostTensor encode_image(const Image& image, std::uint64_t seed) const override;
   Image decode_latents(const HostTensor& latents) const override;
   std::unique_ptr<DenoiseLoop> denoise(const DenoiseRequest& request) const override;
-  const Components& parts() const { return parts_; }
+  std::shared_ptr<const void> hold(
+      const std::function<void(const std::string&)>& log) const override;
+  // In memory while the result lives.
+  std::shared_ptr<const Components> parts() const { return loader_.get({}, {}); }
 
  private:
-  Components parts_;
+  ModelLoader loader_;
   ModelInfo info_;
-  mutable LoraVariants variants_;  // a cache, with its own lock
+  mutable LoraVariants variants_;  // has its own lock
 };
 
 }  // namespace dream::engine

@@ -186,6 +186,10 @@ void Weights::report_unused(const Warn& warn) const {
                    fmt::join(unused, ", "), more));
 }
 
+const weights::WeightMap& Weights::tensors() const {
+  return source_->tensors;
+}
+
 std::map<std::string, std::vector<std::int64_t>, std::less<>> Weights::shapes() const {
   std::map<std::string, std::vector<std::int64_t>, std::less<>> shapes;
   for (const auto& [name, view] : source_->tensors) shapes.emplace(name, view.shape);

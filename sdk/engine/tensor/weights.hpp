@@ -68,6 +68,8 @@ class Weights {
   // One line for all tensors that were never asked for, except those known to be harmless.
   void report_unused(const Warn& warn) const;
 
+  // As the file has them.
+  const weights::WeightMap& tensors() const;
   // Shape of each tensor by full name, for who maps other names to these.
   std::map<std::string, std::vector<std::int64_t>, std::less<>> shapes() const;
   // Of all tensors in the precision they are computed in.
@@ -75,6 +77,8 @@ class Weights {
   // Of the tensors handed out so far because the overlay touches them.
   std::int64_t patched_bytes() const;
   const Compute& compute() const;
+  // The same for all copies and scopes of one, and for no other that lives at the time.
+  const void* id() const { return source_.get(); }
 
  private:
   struct Source;
