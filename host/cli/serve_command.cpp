@@ -1,6 +1,10 @@
 // `dream serve`: command line of the HTTP server; the server itself is host/http.
+#include <unistd.h>
+
 #include <algorithm>
+#include <fstream>
 #include <memory>
+#include <optional>
 
 #include "host/base/logging.hpp"
 #include "host/cli/commands.hpp"
@@ -19,6 +23,8 @@ struct ServeFlags {
   bool all = false;
   std::string isolation = "shared";
   bool allow_private_urls = false;
+  bool allow_request_weights = false;
+  std::optional<std::uint64_t> memory_budget;
   WorkerFlags worker;
   DownloadFlags downloads;
   ServeOptions options;
@@ -39,6 +45,15 @@ std::vector<TemplateFile> loadable(const WorkerOptions& worker,
   return sound;
 }
 
+// Of the machine, or of the container this runs in (cgroup v2).
+std::uint64_t machine_memory_bytes() {
+  const auto machine = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+                       static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  std::uint64_t container = 0;
+  std::ifstream limit("/sys/fs/cgroup/memory.max");
+  return limit >> container ? std::min(machine, container) : machine;  // "max": no number
+}
+
 int run_serve(const ServeFlags& flags) {
   ServeOptions options = flags.options;
   const int slots = options.worker.slots;
@@ -46,6 +61,9 @@ int run_serve(const ServeFlags& flags) {
   options.worker.slots = slots;
   options.downloads = flags.downloads.options(
       flags.allow_private_urls ? AddressRule::any : default_address_rule(options.host));
+  options.worker.request_weights = flags.allow_request_weights;
+  options.worker.memory_budget = static_cast<std::int64_t>(
+      flags.memory_budget.value_or(flags.allow_request_weights ? machine_memory_bytes() / 2 : 0));
   options.worker.slot_isolation = flags.isolation == "slot";
   const auto installed = find_templates();
   std::vector<TemplateFile> chosen;
@@ -97,6 +115,15 @@ void add_serve_command(CLI::App& app, Command& chosen) {
       ->type_name("BOOL");
   serve->add_flag("--allow-private-urls", flags->allow_private_urls,
                   "Fetch inputs from private addresses although others reach this server");
+  serve
+      ->add_option("--memory-budget", flags->memory_budget,
+                   "What stays in memory between requests, e.g. 6GB or 512MiB; the least\n"
+                   "recently used leaves. 0: no limit, the default; with --allow-request-weights\n"
+                   "half of the machine's memory")
+      ->transform(CLI::AsSizeValue(true))
+      ->type_name("SIZE");
+  serve->add_flag("--allow-request-weights", flags->allow_request_weights,
+                  "Requests may name the model they want: the input `weights`");
   flags->worker.add_to(*serve);
   flags->downloads.add_to(*serve);
   serve->callback([flags, &chosen] { chosen = [flags] { return run_serve(*flags); }; });

@@ -10,6 +10,7 @@
 #include "host/base/mime.hpp"
 #include "host/cog/data_url.hpp"
 #include "host/cog/weight_references.hpp"
+#include "weights/store/check_model.hpp"
 
 namespace dream::host {
 namespace {
@@ -106,11 +107,12 @@ FetchedInputs fetch_input_files(const json& schema, json resolved,
     const auto place = folder / "inputs" / std::to_string(count++);  // names may repeat
     return fetch(url, place, canceled, limits).string();
   };
-  const auto fetch_weights = [&](const std::string& name, const std::string& url) {
+  const auto fetch_weights = [&](const std::string& name, const std::string& url, bool is_model) {
     CacheRequest request;
     request.url = url;
     request.most_bytes = most_weight_bytes;
     request.canceled = &canceled;
+    if (is_model) request.check = weights::check_model_file;
     CacheReply reply = cache.fetch(request);
     fetched.logs.push_back(fmt::format("{}: {} from the download cache: {}\n", name,
                                        reply.file.path().filename().string(), reply.summary()));
@@ -125,11 +127,16 @@ FetchedInputs fetch_input_files(const json& schema, json resolved,
     const auto text = value.get<std::string>();
     if (!is_url(text)) return;
     const std::string name = input.at("name");
-    const auto url = weights::parse_scaled_reference(text).reference;
+    const bool is_model = is_model_reference(input);
+    const auto url = is_model ? text : weights::parse_scaled_reference(text).reference;
     const auto strength = text.substr(url.size());
-    const auto path = named(
-        name, [&] { return is_data_url(url) ? fetch_one(url) : fetch_weights(name, url); });
-    value = path + (strength.empty() ? "@1" : strength);
+    const auto path = named(name, [&] {
+      if (!is_data_url(url)) return fetch_weights(name, url, is_model);
+      const auto file = fetch_one(url);
+      if (is_model) weights::check_model_file(file);
+      return file;
+    });
+    value = is_model ? path : path + (strength.empty() ? "@1" : strength);
   });
   fetched.resolved = std::move(resolved);
   return fetched;

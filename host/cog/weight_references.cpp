@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <functional>
 
 #include "host/cog/input_files.hpp"
 
@@ -10,6 +11,7 @@ namespace dream::host {
 namespace {
 
 using nlohmann::json;
+using ReportMissing = std::function<void(const std::string& text)>;
 namespace fs = std::filesystem;
 
 // The file that `reference` names; empty when there is none.
@@ -21,7 +23,25 @@ fs::path find_file(const std::string& reference, const std::string& kind,
   return store.find(reference, kind).value_or(fs::path());
 }
 
+// A model is a folder or a file; a server's clients may name those of the store alone.
+void resolve_model(json& value, const weights::ModelStore& store, WeightPaths paths,
+                   const ReportMissing& missing) {
+  const auto text = value.get<std::string>();
+  std::error_code error;
+  if (paths == WeightPaths::any && fs::exists(text, error)) {
+    value = fs::absolute(text).lexically_normal().string();
+  } else if (const auto found = store.find_model(text)) {
+    value = found->string();
+  } else {
+    missing(store.missing_model(text.substr(0, 100)));
+  }
+}
+
 }  // namespace
+
+bool is_model_reference(const json& input) {
+  return input.value("reference", "") == "model";
+}
 
 void for_each_weight_reference(const json& schema, json& resolved, const VisitReference& visit) {
   for (const auto& input : schema.at("inputs")) {
@@ -40,6 +60,13 @@ void resolve_weight_names(const json& schema, json& resolved, const weights::Mod
   for_each_weight_reference(schema, resolved, [&](const json& input, int index, json& value) {
     const auto text = value.get<std::string>();
     if (is_url(text)) return;
+    const auto missing = [&](const std::string& problem) {
+      const auto name = input.at("name").get<std::string>();
+      errors.push_back({{"body", "input", index < 0 ? name : fmt::format("{}/{}", name, index)},
+                        problem + ". Allowed are its names, and data, http and https URLs",
+                        "value_error"});
+    };
+    if (is_model_reference(input)) return resolve_model(value, store, paths, missing);
     const std::string kind = input.at("reference");
     // A name may itself end like a strength: the whole of it comes first.
     auto reference = text;
@@ -53,11 +80,7 @@ void resolve_weight_names(const json& schema, json& resolved, const weights::Mod
       value = file.string() + (strength.empty() ? "@1" : strength);
       return;
     }
-    const auto name = input.at("name").get<std::string>();
-    errors.push_back({{"body", "input", index < 0 ? name : fmt::format("{}/{}", name, index)},
-                      fmt::format("{}. Allowed are its names, and data, http and https URLs",
-                                  store.missing(reference.substr(0, 100), kind)),
-                      "value_error"});
+    missing(store.missing(reference.substr(0, 100), kind));
   });
 }
 

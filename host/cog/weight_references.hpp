@@ -20,6 +20,9 @@ using VisitReference = std::function<void(const nlohmann::json& input, int index
 void for_each_weight_reference(const nlohmann::json& schema, nlohmann::json& resolved,
                                const VisitReference& visit);
 
+// Does the input name whole models, not what is laid over one? Those have no strength.
+bool is_model_reference(const nlohmann::json& input);
+
 // Which files may be named by their path.
 enum class WeightPaths {
   in_store,  // a server's clients: those of the model store

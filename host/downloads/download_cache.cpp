@@ -104,6 +104,14 @@ CacheReply DownloadCache::fetch_from(const CacheRequest& request, const std::str
   }
   const DownloadedFile file = download(request, key, remote);
   const CacheFolder folder{options_.folder};
+  if (request.check) {
+    try {
+      request.check(folder.partial(key) / "file");
+    } catch (const std::exception& error) {
+      remove_folder(folder.partial(key));
+      fail_download(request.url, error.what());
+    }
+  }
   const std::string name = name_of(request, file.remote);
   CacheReply reply{adopt(folder.partial(key) / "file", file, name)};
   write_record(key, {file.remote, file.sha256, name, now_ms()});

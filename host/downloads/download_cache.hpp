@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -50,6 +51,9 @@ struct CacheRequest {
   std::uint64_t most_bytes = UINT64_MAX;
   const std::atomic<bool>* canceled = nullptr;
   DownloadProgress progress = [](std::uint64_t, std::uint64_t) {};
+  // Of a file that was just fetched: throws for one that is not what was asked for. Nothing of it
+  // is then kept.
+  std::function<void(const std::filesystem::path&)> check = {};
 };
 
 struct CacheReply {

@@ -29,8 +29,8 @@
 //   {"type":"bench_result", "it_per_s":X, "step_s":X, "cold_start_s":X, "size":PIXELS,
 //    "stages_s":{"load","text","denoise","decode"}, "pictures_per_call":N, "threads":N,
 //    "peak_memory_bytes":N, "device", "dtype", "libtorch" | "error":TEXT, "bad_input":BOOL?}
-//   {"type":"residents_result", "memory_budget":BYTES, "residents":[{"kind", "name", "bytes", "uses",
-//    "in_use":BOOL, "idle_s"}…]}
+//   {"type":"residents_result", "memory_budget":BYTES,
+//    "residents":[{"kind", "name", "bytes", "uses", "in_use":BOOL, "idle_s"}…]}
 //   {"type":"idle", "slot":N}                the slot can take the next predict
 //
 // slot, host → worker

@@ -119,13 +119,14 @@ class TorchEngine final : public Engine {
   }
 
   std::shared_ptr<const Pipeline> load(
-      const fs::path& weights, const std::function<void(const std::string&)>& warn) override {
+      const fs::path& weights, const std::function<void(const std::string&)>& warn,
+      const std::function<void(const std::string&)>& log) override {
     const auto place = existing(weights);
     const auto key = weights::fingerprint(place);
     if (auto known = find_pipeline(key)) return known;
     const auto made = loading(place, [&] {
       return std::make_shared<const StableDiffusion>(
-          ModelSources{place, vocabulary_, safety_checker_, compute_}, cache_, warn);
+          ModelSources{place, vocabulary_, safety_checker_, compute_}, cache_, warn, log);
     });
     // Another may have been faster; two that are the same share their parts in any case.
     if (auto known = find_pipeline(key)) return known;

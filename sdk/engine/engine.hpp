@@ -249,12 +249,13 @@ class Engine {
  public:
   virtual ~Engine() = default;
   // Reads a diffusers folder, an output.zip or a single-file checkpoint. `warn` receives one line
-  // per thing the user should know (ignored config keys, unmatched tensors). Throws
+  // per thing the user should know (ignored config keys, unmatched tensors), `log` (may be empty)
+  // what was loaded and how long it took, as Pipeline::hold() tells it. Throws
   // std::runtime_error naming file and key. Parts that equal another model's to the byte are shared
   // with it.
   virtual std::shared_ptr<const Pipeline> load(
-      const std::filesystem::path& weights,
-      const std::function<void(const std::string&)>& warn) = 0;
+      const std::filesystem::path& weights, const std::function<void(const std::string&)>& warn,
+      const std::function<void(const std::string&)>& log = {}) = 0;
   // Reads a ControlNet (a diffusers folder or a weight file of it) or a T2I-Adapter (diffusers
   // folder, or the original .pth). It stays in memory while the result is held and then as the
   // memory budget allows, so ask for it at each use and hold it no longer. Throws

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "weights/formats/byte_reader.hpp"
+#include "weights/formats/crc32.hpp"
 #include "weights/formats/inflate.hpp"
 #include "weights/formats/text.hpp"
 #include "weights/tensor_view.hpp"
@@ -138,7 +139,8 @@ void ZipArchive::read_directory(std::uint64_t offset, std::uint64_t bytes, std::
     const std::uint16_t flags = reader.number<std::uint16_t>();
     entry.encrypted = (flags & 0x2041) != 0;  // plain, strong, or with a masked header
     entry.method = reader.number<std::uint16_t>();
-    reader.bytes(4 + 4);  // time, checksum
+    reader.bytes(4);  // time
+    entry.crc32 = reader.number<std::uint32_t>();
     entry.stored_bytes = reader.number<std::uint32_t>();
     entry.plain_bytes = reader.number<std::uint32_t>();
     const std::uint16_t name_bytes = reader.number<std::uint16_t>();
@@ -180,6 +182,13 @@ FileBytes ZipArchive::read(std::string_view name) const {
     return {*buffer, buffer, label};
   } catch (const InflateError& error) {
     fail(fmt::format("zip entry '{}' {}", printable(name), error.what()));
+  }
+}
+
+void ZipArchive::verify() const {
+  for (const auto& [name, entry] : entries_) {
+    if (add_to_crc(0, read(name).data) != entry.crc32)
+      fail(fmt::format("zip entry '{}' is damaged: its checksum does not match", printable(name)));
   }
 }
 

@@ -19,6 +19,7 @@ class ZipArchive {
     std::uint64_t header_offset = 0;  // of the local header
     std::uint64_t stored_bytes = 0;
     std::uint64_t plain_bytes = 0;
+    std::uint32_t crc32 = 0;   // of the plain bytes
     std::uint16_t method = 0;  // 0 stored, 8 deflated
     bool encrypted = false;
   };
@@ -31,10 +32,12 @@ class ZipArchive {
   const Entries& entries() const { return entries_; }
   bool has(std::string_view name) const { return entries_.contains(name); }
   // The bytes of an entry: a view into the file, or for a deflated one a buffer that is made at
-  // each call. Checksums are not verified. Throws Error when there is no such entry, it is
+  // each call. Checksums are not looked at. Throws Error when there is no such entry, it is
   // encrypted or compressed in another way, its local header disagrees, or it would unpack to more
   // than both 64 MiB and 64 times its size.
   FileBytes read(std::string_view name) const;
+  // Reads every entry and compares its checksum. Throws Error that names the first bad one.
+  void verify() const;
 
  private:
   void read_directory(std::uint64_t offset, std::uint64_t bytes, std::uint64_t count);

@@ -67,6 +67,38 @@ std::optional<fs::path> ModelStore::find_network(std::string_view name) const {
   return find(name, "");
 }
 
+std::optional<fs::path> ModelStore::find_model(std::string_view name) const {
+  std::error_code error;
+  const auto folder = name.starts_with('.') ? std::nullopt : find_folder(name);
+  if (!folder) {
+    const auto file = find(name, "");
+    return file ? file : find(std::string(name) + ".zip", "");
+  }
+  if (fs::is_regular_file(*folder / "model_index.json", error)) return folder;
+  std::vector<fs::path> files;
+  for (fs::directory_iterator entry(*folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const auto suffix = entry->path().extension();
+    if (suffix == ".safetensors" || suffix == ".ckpt" || suffix == ".zip")
+      files.push_back(entry->path());
+  }
+  return files.size() == 1 ? std::optional(files.front()) : std::nullopt;
+}
+
+std::string ModelStore::missing_model(std::string_view name) const {
+  std::vector<std::string> known;
+  std::error_code error;
+  for (fs::directory_iterator entry(root_, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (fs::is_regular_file(entry->path() / "model_index.json", error))
+      known.push_back(entry->path().filename().string());
+  }
+  std::ranges::sort(known);
+  return fmt::format("the model store has no model '{}'; {}", name,
+                     known.empty() ? std::string("it has no model folders")
+                                   : fmt::format("there are: {}", fmt::join(known, ", ")));
+}
+
 std::string ModelStore::missing_network(std::string_view name, std::string_view file) const {
   const auto relative = (fs::path(name) / file).string();
   const auto searched =

@@ -26,6 +26,12 @@ class ModelStore {
   // file, else a weight file NAME right below the store. nullopt when there is neither.
   std::optional<std::filesystem::path> find_network(std::string_view name) const;
 
+  // A whole model by its name: the diffusers folder of that name, the one checkpoint or archive in
+  // it, or such a file of that name right below the store. nullopt when there is none.
+  std::optional<std::filesystem::path> find_model(std::string_view name) const;
+  // "the model store has no model 'x'; there are: sd-1.5"
+  std::string missing_model(std::string_view name) const;
+
   // Why a request for it fails: which file of it is missing (`file`, as its manifest names it),
   // where it was searched, and the command that gets it.
   std::string missing_network(std::string_view name, std::string_view file) const;

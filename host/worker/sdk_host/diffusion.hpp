@@ -7,12 +7,14 @@
 #include <memory>
 #include <string>
 
+#include "host/worker/sdk_host/host_state.hpp"
 #include "sdk/engine/engine.hpp"
 #include "weights/store/model_store.hpp"
 
 struct dream_diffusion {
   std::shared_ptr<const dream::engine::Pipeline> pipeline;  // null: a template without weights
   std::string model;                                        // name of the weights
+  dream::worker::HostState* host = nullptr;
   dream::weights::ModelStore store{{}};                     // for weights that prompts name
 };
 

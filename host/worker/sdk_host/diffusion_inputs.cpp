@@ -91,10 +91,21 @@ InputSpec weight_list(std::string name, std::string description, std::string kin
   return input;
 }
 
+InputSpec request_weights() {
+  InputSpec input;
+  input.name = "weights";
+  input.description =
+      "The model to draw with instead of the server's: a URL or data URL of an output.zip or a "
+      "checkpoint, or a name in the model store.";
+  input.nullable = true;
+  input.reference = "model";
+  return input;
+}
+
 }  // namespace
 
 std::vector<InputSpec> diffusion_inputs(const DiffusionDefaults& defaults) {
-  return {
+  std::vector<InputSpec> inputs = {
       picture("image", "Picture to start from, or to repaint where the mask is white."),
       picture("mask", "White is repainted, black is kept; needs an image."),
       text("prompt", "What to draw.", defaults.prompt),
@@ -141,6 +152,8 @@ std::vector<InputSpec> diffusion_inputs(const DiffusionDefaults& defaults) {
       ranged("output_quality", DREAM_INTEGER, "Quality of jpg and webp files; png is lossless.", 1,
              100, 95),
   };
+  if (defaults.request_weights) inputs.push_back(request_weights());
+  return inputs;
 }
 
 DiffusionDefaults diffusion_defaults(const std::filesystem::path& weights) {

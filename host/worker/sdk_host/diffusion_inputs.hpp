@@ -13,6 +13,7 @@ namespace dream::worker {
 // What the weights decide about the schema.
 struct DiffusionDefaults {
   std::string prompt = "photo of cjw person";
+  bool request_weights = false;  // the server lets a request choose its weights
 };
 
 // Pixels a picture may have: width x height.

@@ -12,6 +12,7 @@
 #include "host/worker/sdk_host/diffusion_request.hpp"
 #include "host/worker/sdk_host/interfaces.hpp"
 #include "host/worker/sdk_host/output_file.hpp"
+#include "host/worker/sdk_host/run_weights.hpp"
 #include "host/worker/sdk_host/status.hpp"
 
 namespace dream::worker {
@@ -21,16 +22,12 @@ namespace {
 using Seconds = std::chrono::duration<double>;
 using SteadyClock = std::chrono::steady_clock;
 
-std::string model_name(const fs::path& weights) {
-  const fs::path path = weights.has_filename() ? weights : weights.parent_path();
-  return path.filename().native();
-}
-
 dream_status* open(dream_setup* setup, dream_diffusion** engine) noexcept {
   return guarded([&] {
     checked(engine, "engine") = nullptr;
     HostState& host = checked(setup, "setup").host;
     auto opened = std::make_unique<dream_diffusion>();
+    opened->host = &host;
     opened->store = weights::ModelStore(host.models);
     if (host.weights != "none") {
       const auto warn = [&](const std::string& text) { host.log("warning", text); };
@@ -45,13 +42,13 @@ void close(dream_diffusion* engine) noexcept {
   delete engine;
 }
 
-void emit_picture(const dream_diffusion& engine, RunState& run, const DiffusionJob& job, int index,
+void emit_picture(const std::string& model, RunState& run, const DiffusionJob& job, int index,
                   const engine::Image& image) {
   const std::int64_t seed = job.request.seed + index;
   auto file = imaging::encode(image, job.output_format, job.output_quality);
   if (job.output_format == "png")
     file = imaging::add_png_text(
-        file, imaging::picture_text({job.request, run.request().template_name, engine.model, seed,
+        file, imaging::picture_text({job.request, run.request().template_name, model, seed,
                                      image.width, image.height}));
   const std::string name = "seed-" + std::to_string(seed) + "." + job.output_format;
   const fs::path path = fs::path(run.temp_folder()) / name;
@@ -72,7 +69,8 @@ bool report_step(RunState& run, const engine::Step& step, std::uint64_t done) {
 }
 
 void draw(dream_diffusion& engine, RunState& run, const dream_overrides* overrides) {
-  const engine::Pipeline& pipeline = pipeline_of(&engine);
+  const RunWeights chosen = run_weights(engine, run);
+  const engine::Pipeline& pipeline = *chosen.pipeline;
   DiffusionJob job = diffusion_job(run, overrides, pipeline.info(), engine.store);
   if (job.seed_drawn) run.log("info", "Using seed: " + std::to_string(job.request.seed));
   std::uint64_t steps = 0;
@@ -90,7 +88,7 @@ void draw(dream_diffusion& engine, RunState& run, const dream_overrides* overrid
   const auto begin = SteadyClock::now();
   pipeline.generate(job.request, [&](int index, const engine::Image& image) {
     const auto drawn = SteadyClock::now();
-    emit_picture(engine, run, job, index, image);
+    emit_picture(chosen.model, run, job, index, image);
     ++pictures;
     encoding += SteadyClock::now() - drawn;
   });

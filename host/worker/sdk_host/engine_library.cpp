@@ -65,8 +65,9 @@ engine::Engine& EngineLibrary::engine(const engine::EngineOptions& options) {
 
 std::shared_ptr<const engine::Pipeline> EngineLibrary::pipeline(
     const engine::EngineOptions& options, const std::string& weights,
-    const std::function<void(const std::string&)>& warn) {
-  auto opened = engine(options).load(weights, warn);
+    const std::function<void(const std::string&)>& warn,
+    const std::function<void(const std::string&)>& log) {
+  auto opened = engine(options).load(weights, warn, log);
   const std::lock_guard lock(mutex_);
   if (!opened->info().safety_checker && told_.insert(weights).second)
     warn("the weights carry no safety checker and the model store has none: pictures are not "

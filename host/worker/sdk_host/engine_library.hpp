@@ -30,10 +30,11 @@ class EngineLibrary {
   engine::Engine& engine(const engine::EngineOptions& options);
 
   // The weights at `weights`, read once as long as someone has them; `warn` is told then if no
-  // safety checker watches over them. Throws std::runtime_error.
+  // safety checker watches over them, `log` as Engine::load() says. Throws std::runtime_error.
   std::shared_ptr<const engine::Pipeline> pipeline(
       const engine::EngineOptions& options, const std::string& weights,
-      const std::function<void(const std::string&)>& warn);
+      const std::function<void(const std::string&)>& warn,
+      const std::function<void(const std::string&)>& log = {});
 
   // Null before the first call of engine(). Any thread; never waits for a load.
   const engine::Engine* loaded() const { return engine_; }

@@ -1,6 +1,6 @@
 // Models with LoRAs laid over them. A variant is the loaded model's parts with the touched layers
 // made anew, so the loaded model never changes and a request without LoRAs cannot notice that
-// others had some. Variants stay in the resident cache, since the next request often wants the same.
+// others had some. Variants stay in the resident cache: the next request often wants the same.
 #pragma once
 
 #include <cstdint>

@@ -11,9 +11,9 @@
 namespace dream::engine {
 
 StableDiffusion::StableDiffusion(ModelSources sources, const std::shared_ptr<ResidentCache>& cache,
-                                 const Warn& warn)
+                                 const Warn& warn, const Warn& log)
     : loader_(std::move(sources), cache), variants_(cache) {
-  const auto parts = loader_.get(warn, {});
+  const auto parts = loader_.get(warn, log);
   info_.size_multiple = static_cast<int>(parts->vae.config().scale());
   info_.native_size = static_cast<int>(parts->unet.config().sample_size) * info_.size_multiple;
   info_.prediction_type = parts->scheduler.value("prediction_type", "epsilon");

@@ -17,7 +17,7 @@ class StableDiffusion final : public Pipeline {
  public:
   // Loads the model once, so that what is wrong with it shows now; see ModelLoader.
   StableDiffusion(ModelSources sources, const std::shared_ptr<ResidentCache>& cache,
-                  const Warn& warn);
+                  const Warn& warn, const Warn& log);
   const ModelInfo& info() const override { return info_; }
   void generate(const GenerateRequest& request,
                 const std::function<void(int index, Image image)>& on_image) const override;

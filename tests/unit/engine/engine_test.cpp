@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <fstream>
 #include <thread>
 
 namespace dream::engine {
@@ -67,6 +68,84 @@ TEST(Engine, SharesAFolderUntilItChanges) {
   fs::remove_all(folder);
   EXPECT_THROW(engine->load(folder, {}), std::runtime_error);
   EXPECT_EQ(draw(*first, small_request()).size(), 1u) << "a loaded model outlives its folder";
+}
+
+// A copy of the bundled model whose UNet differs in one byte where `change` is not 0.
+fs::path model_like_emoji(const std::string& name, char change = 0) {
+  const auto folder = fs::temp_directory_path() / name;
+  fs::remove_all(folder);
+  fs::copy(EMOJI_SD, folder, fs::copy_options::recursive);
+  std::fstream unet(folder / "unet" / "diffusion_pytorch_model.safetensors",
+                    std::ios::in | std::ios::out | std::ios::binary);
+  unet.seekg(-2, std::ios::end);
+  const char byte = static_cast<char>(unet.get() ^ change);
+  unet.seekp(-2, std::ios::end);
+  unet.put(byte);
+  return folder;
+}
+
+int count_of(const Engine& engine, const std::string& kind) {
+  int count = 0;
+  for (const auto& resident : engine.residents()) count += resident.kind == kind ? 1 : 0;
+  return count;
+}
+
+std::int64_t bytes_of(const Engine& engine) {
+  std::int64_t bytes = 0;
+  for (const auto& resident : engine.residents()) bytes += resident.bytes;
+  return bytes;
+}
+
+TEST(Engine, HoldsEqualPartsOnce) {
+  const auto engine = make_engine();
+  const auto base = engine->load(EMOJI_SD, {});
+  const auto bytes = bytes_of(*engine);
+  const auto same = engine->load(model_like_emoji("dream_engine_same"), {});
+  EXPECT_EQ(bytes_of(*engine), bytes) << "all of it equals what is there";
+  const auto tuned = engine->load(model_like_emoji("dream_engine_tuned", 1), {});
+  EXPECT_EQ(count_of(*engine, "unet"), 2);
+  for (const char* kind : {"vae", "text_encoder", "tokenizer"})
+    EXPECT_EQ(count_of(*engine, kind), 1) << kind;
+  const auto expected = draw(*base, small_request()).at(0).pixels;
+  EXPECT_EQ(draw(*same, small_request()).at(0).pixels, expected);
+  draw(*tuned, small_request());
+  EXPECT_EQ(draw(*base, small_request()).at(0).pixels, expected);
+  // What is in memory is not what a file holds that was written to since.
+  model_like_emoji("dream_engine_tuned", 2);
+  EXPECT_NE(engine->load(fs::temp_directory_path() / "dream_engine_tuned", {}), tuned);
+  EXPECT_EQ(count_of(*engine, "unet"), 3);
+  for (const char* name : {"dream_engine_same", "dream_engine_tuned"})
+    fs::remove_all(fs::temp_directory_path() / name);
+}
+
+TEST(Engine, LoadsAgainWhatHadToLeave) {
+  std::vector<std::string> log;
+  EngineOptions options{.device = "cpu", .dtype = "fp32"};
+  options.log = [&](const std::string& line) { log.push_back(line); };
+  const auto measure = std::unique_ptr<Engine>(dream_engine_create(options));
+  measure->load(EMOJI_SD, {});
+  options.memory_budget = bytes_of(*measure);
+  const std::unique_ptr<Engine> engine(dream_engine_create(options));
+  const auto base = engine->load(EMOJI_SD, {});
+  const auto expected = draw(*base, small_request()).at(0).pixels;
+  const auto folder = model_like_emoji("dream_engine_budget", 1);
+  const auto tuned = engine->load(folder, {});
+  EXPECT_EQ(count_of(*engine, "unet"), 1) << "room for one";
+  EXPECT_LE(bytes_of(*engine), options.memory_budget);
+  log.clear();
+  std::vector<std::string> told;
+  {
+    const auto held = base->hold([&](const std::string& line) { told.push_back(line); });
+    EXPECT_EQ(draw(*base, small_request()).at(0).pixels, expected);
+    EXPECT_TRUE(engine->residents().front().in_use);
+  }
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].find("loaded unet ("), 0u) << told[0];
+  ASSERT_EQ(log.size(), 2u);
+  EXPECT_NE(log[0].find("unet of " + folder.string() + " leaves"), std::string::npos) << log[0];
+  EXPECT_LE(bytes_of(*engine), options.memory_budget);
+  fs::remove_all(folder);
+  EXPECT_THROW(draw(*tuned, small_request()), std::runtime_error) << "its files are gone";
 }
 
 TEST(Engine, ConcurrentRequestsDoNotTouchEachOther) {

@@ -70,12 +70,28 @@ TEST_F(ModelStoreTest, SaysHowToGetWhatIsMissing) {
   const auto models = (base_ / "models").string();
   EXPECT_EQ(store().missing_network("controlnet-seg", "diffusion_pytorch_model.safetensors"),
             "the weights controlnet-seg/diffusion_pytorch_model.safetensors are missing: " +
-                models + "/controlnet-seg/diffusion_pytorch_model.safetensors is not there, nor is " +
-                models + "/controlnet-seg.safetensors; get them with: dream weights pull "
-                         "controlnet-seg");
+                models + "/controlnet-seg/diffusion_pytorch_model.safetensors is not there, nor "
+                "is " + models + "/controlnet-seg.safetensors; get them with: dream weights pull "
+                "controlnet-seg");
   EXPECT_EQ(ModelStore({}).missing_network("x", "y.pth"),
             "the weights x/y.pth are missing: there is no model store (--models); get them with: "
             "dream weights pull x");
+}
+
+TEST_F(ModelStoreTest, FindsWholeModels) {
+  write("models/sd-1.5/model_index.json");
+  write("models/single/v1-5.safetensors");
+  write("models/two/a.ckpt");
+  write("models/two/b.ckpt");
+  write("models/mine.zip");
+  EXPECT_EQ(store().find_model("sd-1.5"), base_ / "models/sd-1.5");
+  EXPECT_EQ(store().find_model("single"), base_ / "models/single/v1-5.safetensors");
+  EXPECT_EQ(store().find_model("mine"), base_ / "models/mine.zip");
+  EXPECT_EQ(store().find_model("mine.zip"), base_ / "models/mine.zip");
+  for (const char* name : {"two", "gone", "../secret", "/etc", "", ".", "loras/../../secret"})
+    EXPECT_FALSE(store().find_model(name)) << name;
+  EXPECT_EQ(store().missing_model("x"),
+            "the model store has no model 'x'; there are: sd-1.5");
 }
 
 TEST_F(ModelStoreTest, NamesNeverLeadOut) {
