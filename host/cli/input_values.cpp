@@ -73,6 +73,15 @@ json parse_any_of(const json& input, const std::string& text) {
   return text;
 }
 
+// A file that a reference names may be marked as a file input is: @style.safetensors@0.8,
+// canny=@photo.png@0.8.
+std::string unmarked_reference(const json& input, std::string text) {
+  const std::size_t begin =
+      input.value("named_reference", false) ? text.find('=') + 1 : std::size_t{0};
+  if (begin < text.size() && text[begin] == '@') text.erase(begin, 1);
+  return text;
+}
+
 json parse_item(const json& input, const std::string& text) {
   if (input.contains("any_of") && !input["any_of"].empty()) return parse_any_of(input, text);
   const auto type = input.value("type", "string");
@@ -88,9 +97,7 @@ json parse_item(const json& input, const std::string& text) {
   if (type == "boolean") return parse_boolean(input, text);
   if (type == "file") return parse_file(input, text);
   if (type == "json") return parse_json_text(input, text);
-  // A weight file may be marked as a file input is.
-  if (input.contains("reference") && text.starts_with('@')) return text.substr(1);
-  return text;
+  return input.contains("reference") ? unmarked_reference(input, text) : text;
 }
 
 void assign(json& result, const json& input, const std::string& text, bool again) {

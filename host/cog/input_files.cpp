@@ -59,6 +59,12 @@ std::filesystem::path fetch(const std::string& url, const std::filesystem::path&
   return is_data_url(url) ? store_data_url(url, folder) : download(url, folder, canceled, limits);
 }
 
+// Whether a reference, of any form, is a URL. Its text has been checked.
+bool names_url(const json& input, const std::string& text) {
+  return is_url(text) ||
+         (input.value("named_reference", false) && is_url(take_apart(input, text).reference));
+}
+
 }  // namespace
 
 bool is_url(const std::string& text) {
@@ -70,8 +76,8 @@ bool has_input_files(const json& schema, const json& resolved) {
   bool any = false;
   for_each_file(schema, resolved, [&](const std::string&, int, const json&) { any = true; });
   json copy = resolved;
-  for_each_weight_reference(schema, copy, [&](const json&, int, const json& value) {
-    any = any || is_url(value.get_ref<const std::string&>());
+  for_each_weight_reference(schema, copy, [&](const json& input, int, const json& value) {
+    any = any || names_url(input, value.get<std::string>());
   });
   return any;
 }
@@ -125,18 +131,19 @@ FetchedInputs fetch_input_files(const json& schema, json resolved,
   });
   for_each_weight_reference(schema, resolved, [&](const json& input, int, json& value) {
     const auto text = value.get<std::string>();
-    if (!is_url(text)) return;
+    if (!names_url(input, text)) return;
     const std::string name = input.at("name");
     const bool is_model = is_model_reference(input);
-    const auto url = is_model ? text : weights::parse_scaled_reference(text).reference;
-    const auto strength = text.substr(url.size());
+    const bool is_picture = input.value("named_reference", false);
+    const auto parts = take_apart(input, text);
     const auto path = named(name, [&] {
-      if (!is_data_url(url)) return fetch_weights(name, url, is_model);
-      const auto file = fetch_one(url);
+      if (is_picture) return fetch_one(parts.reference);
+      if (!is_data_url(parts.reference)) return fetch_weights(name, parts.reference, is_model);
+      const auto file = fetch_one(parts.reference);
       if (is_model) weights::check_model_file(file);
       return file;
     });
-    value = is_model ? path : path + (strength.empty() ? "@1" : strength);
+    value = parts.before + path + parts.after;
   });
   fetched.resolved = std::move(resolved);
   return fetched;

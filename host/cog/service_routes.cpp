@@ -138,6 +138,7 @@ void CogRoutes::templates(const Shared& exchange) const {
     if (const json* schema = schema_of(name)) {
       entry["description"] = schema->value("description", "");
       entry["version"] = schema->value("version", "");
+      entry["openapi"] = openapi_document(*schema);
     }
     list.push_back(entry);
   }

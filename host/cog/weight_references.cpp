@@ -6,6 +6,8 @@
 #include <functional>
 
 #include "host/cog/input_files.hpp"
+#include "weights/store/control_reference.hpp"
+#include "weights/tensor_view.hpp"
 
 namespace dream::host {
 namespace {
@@ -43,6 +45,18 @@ bool is_model_reference(const json& input) {
   return input.value("reference", "") == "model";
 }
 
+ReferenceText take_apart(const json& input, const std::string& text) {
+  if (is_model_reference(input)) return {"", text, ""};
+  if (!input.value("named_reference", false)) {
+    const auto reference = weights::parse_scaled_reference(text).reference;
+    const auto strength = text.substr(reference.size());
+    return {"", reference, strength.empty() ? "@1" : strength};
+  }
+  const auto control = weights::parse_control_reference(text);
+  return {control.name + "=", control.reference,
+          fmt::format("@{}[{},{}]", control.scale, control.guidance_start, control.guidance_end)};
+}
+
 void for_each_weight_reference(const json& schema, json& resolved, const VisitReference& visit) {
   for (const auto& input : schema.at("inputs")) {
     const std::string name = input.at("name");
@@ -58,29 +72,34 @@ void for_each_weight_reference(const json& schema, json& resolved, const VisitRe
 void resolve_weight_names(const json& schema, json& resolved, const weights::ModelStore& store,
                           WeightPaths paths, std::vector<ValidationError>& errors) {
   for_each_weight_reference(schema, resolved, [&](const json& input, int index, json& value) {
-    const auto text = value.get<std::string>();
-    if (is_url(text)) return;
-    const auto missing = [&](const std::string& problem) {
+    const auto refuse = [&](const std::string& problem) {
       const auto name = input.at("name").get<std::string>();
       errors.push_back({{"body", "input", index < 0 ? name : fmt::format("{}/{}", name, index)},
-                        problem + ". Allowed are its names, and data, http and https URLs",
+                        problem,
                         "value_error"});
     };
+    const auto missing = [&](const std::string& problem) {
+      refuse(problem + ". Allowed are its names, and data, http and https URLs");
+    };
+    const auto text = value.get<std::string>();
+    const bool is_named = input.value("named_reference", false);
+    if (!is_named && is_url(text)) return;
     if (is_model_reference(input)) return resolve_model(value, store, paths, missing);
-    const std::string kind = input.at("reference");
-    // A name may itself end like a strength: the whole of it comes first.
-    auto reference = text;
-    auto file = find_file(reference, kind, store, paths);
-    if (file.empty()) {
-      reference = weights::parse_scaled_reference(text).reference;
-      file = find_file(reference, kind, store, paths);
+    try {
+      const auto parts = take_apart(input, text);
+      if (is_url(parts.reference)) return;
+      const std::string kind = input.at("reference");
+      // A name may itself end like a strength: the whole of it comes first.
+      const auto whole = text.substr(parts.before.size());
+      if (const auto file = find_file(whole, kind, store, paths); !file.empty())
+        value = parts.before + file.string() + (is_named ? "@1[0,1]" : "@1");
+      else if (const auto part = find_file(parts.reference, kind, store, paths); !part.empty())
+        value = parts.before + part.string() + parts.after;
+      else
+        missing(store.missing(parts.reference.substr(0, 100), kind));
+    } catch (const weights::Error& error) {
+      refuse(error.what());
     }
-    if (!file.empty()) {
-      const auto strength = text.substr(reference.size());
-      value = file.string() + (strength.empty() ? "@1" : strength);
-      return;
-    }
-    missing(store.missing(reference.substr(0, 100), kind));
   });
 }
 

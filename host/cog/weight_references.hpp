@@ -1,6 +1,6 @@
-// Inputs whose strings name weight files ("reference" in a SCHEMA): a URL, a data URL or a name in
-// the model store, possibly followed by @strength. A worker only ever gets local paths, which keep
-// their @strength.
+// Inputs whose strings name files ("reference" in a SCHEMA), weights or pictures: a URL, a data URL
+// or a name in the model store, possibly followed by @strength, or, of controls, between NAME= and
+// @SCALE[START,END]. A worker only ever gets local paths, and what stands around them in full.
 #pragma once
 
 #include <functional>
@@ -12,6 +12,16 @@
 #include "weights/store/model_store.hpp"
 
 namespace dream::host {
+
+// A string of such an input, taken apart.
+struct ReferenceText {
+  std::string before;     // "canny=", or nothing
+  std::string reference;  // what names the file
+  std::string after;      // "@0.8", "@0.8[0,0.5]", never nothing
+};
+
+// Throws weights::Error for what is not written as `input` has it.
+ReferenceText take_apart(const nlohmann::json& input, const std::string& text);
 
 // Calls `visit` for each given string of each such input of `resolved` (from resolve_input);
 // index -1: the input is no list.

@@ -101,6 +101,7 @@ void Worker::init(const nlohmann::json& message) {
   host_.engine_options.log = [this](const std::string& line) { host_.log("info", line); };
   host_.engine_options.clip_vocabulary = host::clip_vocabulary();
   host_.engine_options.safety_checker = stored_safety_checker(host_.models);
+  host_.engine_options.clip_vision = stored_clip_vision(host_.models);
   host_.defaults = diffusion_defaults(host_.weights);
   host_.defaults.request_weights = message.value("request_weights", false);
   load_templates(message, message.value("setup", true));

@@ -54,11 +54,14 @@
 //    "inputs":[{"name", "type":"string|integer|number|boolean|file|secret|json", "list":BOOL,
 //               "nullable":BOOL, "default":JSON?, "description":TEXT, "ge":N?, "le":N?,
 //               "min_length":N?, "max_length":N?, "regex":TEXT?, "choices":[…]?, "any_of":[TYPE…]?,
-//               "deprecated":BOOL?, "reference":KIND?}…],
+//               "deprecated":BOOL?, "reference":KIND?,
+//               "named_reference":BOOL?}…],
 //    "healthcheck":true?, "train":{"inputs", "output"}?}       if the template has them
 //   "reference": the strings name weight files, by URL, data URL or name in the model store, also
 //   in its folder KIND, with an optional @STRENGTH. `predict` gets PATH@STRENGTH. The kind "model"
 //   is a whole model: no strength, and `predict` gets PATH, a folder or a file.
+//   "named_reference": they are NAME=REFERENCE@SCALE[START,END], of which scale and range may be
+//   left out. `predict` gets NAME=PATH@SCALE[START,END].
 //   An input without "default" and not nullable is required. Order is the order of "inputs".
 #pragma once
 

@@ -42,7 +42,9 @@ def formula(seed, name, shape):
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("init")
-    for name in ("sd15-tiny", "sd15-inpaint-tiny", "sd21-tiny", "controlnet-tiny"):
+    for name in ("sd15-tiny", "sd15-inpaint-tiny", "sd21-tiny", "controlnet-tiny",
+                 "controlnet-emoji", "t2i-adapter-tiny", "t2i-adapter-color-tiny",
+                 "t2i-adapter-emoji"):
         assert init(root / name, "--arch", name, "--seed", "5").returncode == 0
     return root
 
@@ -58,10 +60,12 @@ def test_values_follow_the_stated_formula(folders):
 
 
 def test_diffusers_and_transformers_find_every_tensor_and_no_other(folders):
-    from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+    from diffusers import AutoencoderKL, ControlNetModel, T2IAdapter, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
-    parts = [("controlnet-tiny", ControlNetModel)]
+    parts = [("controlnet-tiny", ControlNetModel), ("controlnet-emoji", ControlNetModel),
+             ("t2i-adapter-tiny", T2IAdapter), ("t2i-adapter-color-tiny", T2IAdapter),
+             ("t2i-adapter-emoji", T2IAdapter)]
     for name in ("sd15-tiny", "sd15-inpaint-tiny", "sd21-tiny"):
         parts += [(f"{name}/unet", UNet2DConditionModel), (f"{name}/vae", AutoencoderKL),
                   (f"{name}/text_encoder", CLIPTextModel)]

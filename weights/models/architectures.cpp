@@ -20,6 +20,9 @@ struct Family {
   bool tiny = false;
   bool v_prediction = false;
   int in_channels = 4;
+  bool emoji = false;      // for the bundled emoji-sd
+  bool light = false;      // of T2I-Adapters
+  bool grey = false;       // of T2I-Adapters: they take a map of one channel
 };
 
 json unet_common(const Family& family) {
@@ -48,6 +51,14 @@ json unet_common(const Family& family) {
     config["layers_per_block"] = 1;
     if (family.version_2) config["attention_head_dim"] = {2, 4, 4, 4};
   }
+  if (family.emoji) {
+    config["block_out_channels"] = {64, 128, 192};
+    config["down_block_types"] = {"DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"};
+    config["cross_attention_dim"] = 128;
+    config["attention_head_dim"] = 4;
+    config["layers_per_block"] = 1;
+    config["norm_num_groups"] = 16;
+  }
   return config;
 }
 
@@ -69,6 +80,20 @@ json controlnet_config(const Family& family) {
   config["conditioning_embedding_out_channels"] = {16, 32, 96, 256};
   config["controlnet_conditioning_channel_order"] = "rgb";
   return config;
+}
+
+json t2i_adapter_config(const Family& family) {
+  json channels = {320, 640, 1280, 1280};
+  if (family.tiny) channels = {32, 64, 64, 64};
+  if (family.emoji) channels = {64, 128, 192};
+  if (family.light) channels.erase(channels.size() - 1);  // its last level is there twice
+  return {{"_class_name", "T2IAdapter"},
+          {"_diffusers_version", diffusers_version},
+          {"adapter_type", family.light ? "light_adapter" : "full_adapter"},
+          {"channels", channels},
+          {"downscale_factor", 8},
+          {"in_channels", family.grey ? 1 : 3},
+          {"num_res_blocks", family.light ? 4 : 2}};
 }
 
 json autoencoder_config(const Family& family) {
@@ -143,6 +168,12 @@ Architecture controlnet(const Family& family) {
   return model;
 }
 
+Architecture t2i_adapter(const Family& family) {
+  Architecture model;
+  model.components = {{"", "diffusers", "T2IAdapter", t2i_adapter_config(family)}};
+  return model;
+}
+
 struct Named {
   const char* name;
   Architecture (*make)(const Family&);
@@ -159,6 +190,13 @@ constexpr Named architectures[] = {
     {"sd21-tiny", text_to_image, {.version_2 = true, .tiny = true, .v_prediction = true}},
     {"controlnet", controlnet, {}},
     {"controlnet-tiny", controlnet, {.tiny = true}},
+    {"controlnet-emoji", controlnet, {.emoji = true}},
+    {"t2i-adapter", t2i_adapter, {}},
+    {"t2i-adapter-sketch", t2i_adapter, {.grey = true}},
+    {"t2i-adapter-color", t2i_adapter, {.light = true}},
+    {"t2i-adapter-tiny", t2i_adapter, {.tiny = true}},
+    {"t2i-adapter-color-tiny", t2i_adapter, {.tiny = true, .light = true}},
+    {"t2i-adapter-emoji", t2i_adapter, {.emoji = true}},
 };
 
 }  // namespace

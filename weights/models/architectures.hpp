@@ -24,7 +24,8 @@ struct Architecture {
 };
 
 // "sd15", "sd15-tiny", "sd15-inpaint", "sd15-inpaint-tiny", "sd21", "sd21-base", "sd21-tiny",
-// "controlnet", "controlnet-tiny".
+// "controlnet", "controlnet-tiny", "controlnet-emoji", "t2i-adapter" and its kinds. "-tiny" fits
+// sd15-tiny, "-emoji" the bundled emoji-sd.
 std::vector<std::string> architecture_names();
 
 // Throws Error naming the known ones.

@@ -223,6 +223,7 @@ std::vector<TensorShape> safety_checker_layout(const json& config) {
 std::vector<TensorShape> layout_of(const std::string& class_name, const json& config) {
   if (class_name == "UNet2DConditionModel") return unet_layout(config);
   if (class_name == "ControlNetModel") return controlnet_layout(config);
+  if (class_name == "T2IAdapter") return t2i_adapter_layout(config);
   if (class_name == "AutoencoderKL") return autoencoder_layout(config);
   if (class_name == "CLIPTextModel") return text_encoder_layout(config);
   if (class_name == "StableDiffusionSafetyChecker") return safety_checker_layout(config);

@@ -18,6 +18,7 @@ struct TensorShape {
 // the key when the config is of another family or lacks something.
 std::vector<TensorShape> unet_layout(const nlohmann::json& config);
 std::vector<TensorShape> controlnet_layout(const nlohmann::json& config);
+std::vector<TensorShape> t2i_adapter_layout(const nlohmann::json& config);
 std::vector<TensorShape> autoencoder_layout(const nlohmann::json& config);
 // Names carry the `text_model.` prefix.
 std::vector<TensorShape> text_encoder_layout(const nlohmann::json& config);

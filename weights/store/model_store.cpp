@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <span>
 
 namespace dream::weights {
 namespace {
@@ -15,9 +16,18 @@ namespace fs = std::filesystem;
 constexpr std::array<std::string_view, 6> suffixes = {"",    ".safetensors", ".bin",
                                                       ".pt", ".pth",         ".ckpt"};
 
-bool is_weight_file(const fs::path& path) {
+constexpr std::array<std::string_view, 5> picture_suffixes = {"", ".png", ".jpg", ".jpeg", ".webp"};
+
+// What a name of this kind may end with, and be given without.
+std::span<const std::string_view> suffixes_of(std::string_view kind) {
+  if (kind == "pictures") return picture_suffixes;
+  return suffixes;
+}
+
+bool is_of_kind(const fs::path& path, std::string_view kind) {
   const auto suffix = path.extension().string();
-  return !suffix.empty() && std::ranges::find(suffixes, suffix) != suffixes.end();
+  const auto known = suffixes_of(kind);
+  return !suffix.empty() && std::ranges::find(known, suffix) != known.end();
 }
 
 // The name relative to the store; empty when it leads out of it. Links inside the store are the
@@ -39,7 +49,7 @@ std::optional<fs::path> ModelStore::find(std::string_view name, std::string_view
   const auto relative = inside(root, name);
   if (root_.empty() || relative.empty()) return {};
   for (const auto& folder : {root, root / kind}) {
-    for (const auto suffix : suffixes) {
+    for (const auto suffix : suffixes_of(kind)) {
       auto path = folder / relative;
       path += suffix;
       if (fs::is_regular_file(path, error)) return path;
@@ -61,7 +71,7 @@ std::optional<fs::path> ModelStore::find_network(std::string_view name) const {
   if (const auto folder = find_folder(name)) {
     for (fs::directory_iterator entry(*folder, error), end; !error && entry != end;
          entry.increment(error)) {
-      if (entry->is_regular_file(error) && is_weight_file(entry->path())) return folder;
+      if (entry->is_regular_file(error) && is_of_kind(entry->path(), "")) return folder;
     }
   }
   return find(name, "");
@@ -115,7 +125,7 @@ std::vector<std::string> ModelStore::names(std::string_view kind) const {
   const auto folder = root_ / kind;
   for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
-    if (!entry->is_regular_file(error) || !is_weight_file(entry->path())) continue;
+    if (!entry->is_regular_file(error) || !is_of_kind(entry->path(), kind)) continue;
     names.push_back(entry->path().lexically_relative(folder).replace_extension().string());
   }
   std::ranges::sort(names);

@@ -14,9 +14,10 @@ class ModelStore {
  public:
   explicit ModelStore(std::filesystem::path root) : root_(std::move(root)) {}
 
-  // A file by name: `name` itself, then with a suffix of weight files (.safetensors first), below
-  // the store and then below its folder `kind` ("loras"). `name` may be a path that lies in the
-  // store. nullopt when there is none, and for every name that leads elsewhere.
+  // A file by name: `name` itself, then with a suffix of weight files (.safetensors first; of kind
+  // "pictures" with one of pictures), below the store and then below its folder `kind` ("loras").
+  // `name` may be a path that lies in the store. nullopt when there is none, and for every name
+  // that leads elsewhere.
   std::optional<std::filesystem::path> find(std::string_view name, std::string_view kind) const;
 
   // A folder by its name right below the store, e.g. "safety_checker"; nullopt when there is none.

@@ -43,6 +43,37 @@ std::string in_quotes(const std::string& text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+// The annotator behind a control's map; null: none, the map was given.
+nlohmann::json map_of(const PictureSettings& settings, std::size_t control) {
+  const auto& maps = settings.control_maps;
+  return control < maps.size() ? maps[control] : nlohmann::json{{"annotator", nullptr}};
+}
+
+// As that web UI's extension for ControlNets names them.
+std::string controlnet_units(const PictureSettings& settings) {
+  std::string text;
+  const auto& controls = settings.request.controls;
+  for (std::size_t i = 0; i < controls.size(); ++i) {
+    const auto annotator = map_of(settings, i)["annotator"];
+    text += fmt::format(
+        ", ControlNet {}: \"Module: {}, Model: {}, Weight: {}, Guidance Start: {}, "
+        "Guidance End: {}\"",
+        i, annotator.is_null() ? "none" : annotator.get<std::string>(), controls[i].name,
+        controls[i].scale, controls[i].guidance_start, controls[i].guidance_end);
+  }
+  return text;
+}
+
+nlohmann::json control_settings(const PictureSettings& settings, std::size_t index) {
+  const engine::Control& control = settings.request.controls[index];
+  nlohmann::json json = map_of(settings, index);
+  json["network"] = control.name;
+  json["scale"] = control.scale;
+  json["guidance_start"] = control.guidance_start;
+  json["guidance_end"] = control.guidance_end;
+  return json;
+}
+
 std::string parameters(const PictureSettings& settings) {
   const engine::GenerateRequest& request = settings.request;
   std::string text = request.prompt + lora_tags(request);
@@ -55,6 +86,7 @@ std::string parameters(const PictureSettings& settings) {
   if (request.image) text += fmt::format(", Denoising strength: {}", request.prompt_strength);
   if (!settings.model.empty()) text += ", Model: " + settings.model;
   if (request.clip_skip > 0) text += fmt::format(", Clip skip: {}", request.clip_skip + 1);
+  text += controlnet_units(settings);
   text += ", Prompt syntax: " + syntax_name(request.prompt_syntax);
   std::string names;
   for (const auto& embedding : request.embeddings)
@@ -82,6 +114,9 @@ std::string all_settings(const PictureSettings& settings) {
   for (const auto& lora : request.loras)
     json["lora"].push_back(fmt::format("{}@{}", lora.name, lora.scale));
   for (const auto& embedding : request.embeddings) json["embeddings"].push_back(embedding.name);
+  for (std::size_t i = 0; i < request.controls.size(); ++i)
+    json["controls"].push_back(control_settings(settings, i));
+  if (request.guess_mode) json["guess_mode"] = true;
   if (request.image) json["prompt_strength"] = request.prompt_strength;
   if (request.mask) json["paste_original"] = request.paste_original;
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct PictureSettings {
   std::int64_t seed = 0;  // of this picture
   int width = 0;          // pixels
   int height = 0;
+  // For each control {"annotator": NAME or null, "settings": OBJECT?}: how its map was made.
+  nlohmann::json control_maps = nlohmann::json::array();
 };
 
 // "parameters" in the form of AUTOMATIC1111's web UI, and "dream": all settings as a JSON object.

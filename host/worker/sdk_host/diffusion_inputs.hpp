@@ -19,8 +19,11 @@ struct DiffusionDefaults {
 // Pixels a picture may have: width x height.
 inline constexpr long max_pixels = 786432;
 
-// In the order users see. Only what this build can do.
-std::vector<InputSpec> diffusion_inputs(const DiffusionDefaults& defaults);
+// In the order users see. Only what this build can do. With a control: those of a template that it
+// leads, the annotator's options among them. Throws SdkError (DREAM_INVALID_INPUT) for an annotator
+// that does not exist.
+std::vector<InputSpec> diffusion_inputs(const DiffusionDefaults& defaults,
+                                        const ControlSource* control = nullptr);
 
 // The trainer's instance_prompt where the weights carry it. Never fails: weights that cannot be
 // read are reported when the engine opens them, not when a schema is asked for. "none": none.

@@ -8,7 +8,6 @@
 #include <random>
 
 #include "host/worker/sdk_host/diffusion_inputs.hpp"
-#include "host/worker/sdk_host/diffusion_pictures.hpp"
 #include "host/worker/sdk_host/lora_inputs.hpp"
 #include "host/worker/sdk_host/sdk_error.hpp"
 #include "host/worker/sdk_host/status.hpp"
@@ -16,14 +15,6 @@
 
 namespace dream::worker {
 namespace {
-
-// The template's overrides as far as its struct reaches, null beyond.
-dream_overrides known_part(const dream_overrides* overrides) {
-  dream_overrides known{};
-  if (overrides == nullptr) return known;
-  std::memcpy(&known, overrides, std::min<std::size_t>(overrides->struct_size, sizeof known));
-  return known;
-}
 
 std::function<void(const engine::Step&, engine::HostTensor&)> latents_hook(
     const dream_overrides& given) {
@@ -67,19 +58,26 @@ void check_seed(const engine::GenerateRequest& request) {
 
 }  // namespace
 
-DiffusionJob diffusion_job(const RunState& run, const dream_overrides* overrides,
-                           const engine::ModelInfo& model, const weights::ModelStore& store) {
+dream_overrides known_part(const dream_overrides* overrides) {
+  dream_overrides known{};
+  if (overrides == nullptr) return known;
+  std::memcpy(&known, overrides, std::min<std::size_t>(overrides->struct_size, sizeof known));
+  return known;
+}
+
+DiffusionJob diffusion_job(const RunState& run, const dream_overrides& given,
+                           const engine::ModelInfo& model, const weights::ModelStore& store,
+                           const InputPictures& pictures, std::optional<imaging::Size> control) {
   DiffusionJob job;
   engine::GenerateRequest& request = job.request;
   request.prompt = run.input_or<std::string>("prompt", "");
   request.negative_prompt = run.input_or<std::string>("negative_prompt", "");
   request.prompt_syntax = prompt_syntax(run.input_or<std::string>("prompt_syntax", "compel"));
-  const dream_overrides given = known_part(overrides);
   if (given.prompt != nullptr) request.prompt = view(*given.prompt, "prompt override");
   if (given.negative_prompt != nullptr)
     request.negative_prompt = view(*given.negative_prompt, "negative_prompt override");
   if (given.on_latents != nullptr) request.on_latents = latents_hook(given);
-  read_pictures(run, model, request);
+  fit_pictures(run, model, pictures, control, request);
   check_size(request);
   request.num_outputs = run.input_or("num_outputs", 1);
   request.num_inference_steps = run.input_or("num_inference_steps", 50);
@@ -87,6 +85,7 @@ DiffusionJob diffusion_job(const RunState& run, const dream_overrides* overrides
   request.scheduler = run.input_or<std::string>("scheduler", "DPMSolverMultistep");
   request.karras = run.input_or("karras", false);
   request.clip_skip = run.input_or("clip_skip", 0);
+  request.guess_mode = run.input_or("guess_mode", false);
   request.disable_safety_check = run.input_or("disable_safety_check", false);
   request.loras = lora_inputs(run);
   request.embeddings = embedding_inputs(run);

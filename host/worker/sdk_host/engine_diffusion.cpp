@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <optional>
 
 #include "host/worker/imaging/encode.hpp"
 #include "host/worker/imaging/picture_text.hpp"
+#include "host/worker/sdk_host/control_maps.hpp"
 #include "host/worker/sdk_host/diffusion.hpp"
 #include "host/worker/sdk_host/diffusion_request.hpp"
 #include "host/worker/sdk_host/interfaces.hpp"
@@ -49,7 +51,7 @@ void emit_picture(const std::string& model, RunState& run, const DiffusionJob& j
   if (job.output_format == "png")
     file = imaging::add_png_text(
         file, imaging::picture_text({job.request, run.request().template_name, model, seed,
-                                     image.width, image.height}));
+                                     image.width, image.height, job.control_maps}));
   const std::string name = "seed-" + std::to_string(seed) + "." + job.output_format;
   const fs::path path = fs::path(run.temp_folder()) / name;
   write_file(path, file);
@@ -68,10 +70,35 @@ bool report_step(RunState& run, const engine::Step& step, std::uint64_t done) {
   return !run.canceled();
 }
 
+// Of the control that may decide the output's size: the first, unless it gives a style alone.
+std::optional<imaging::Size> leading_size(const std::vector<PlannedControl>& controls,
+                                          const ControlNetworks& networks) {
+  const bool leads = !controls.empty() && !controls.front().is_extra &&
+                     networks.front()->kind() != engine::ControlKind::style_adapter;
+  if (!leads) return std::nullopt;
+  return imaging::Size{controls.front().picture.width, controls.front().picture.height};
+}
+
+// Everything before the drawing: pictures, networks, control maps.
+DiffusionJob prepare(dream_diffusion& engine, RunState& run, const dream_overrides& given,
+                     const engine::ModelInfo& model) {
+  const InputPictures pictures = read_input_pictures(run);
+  const auto controls = plan_controls(run, given, pictures);
+  const auto begin = SteadyClock::now();
+  const auto networks = control_networks(controls, *engine.host);
+  DiffusionJob job = diffusion_job(run, given, model, engine.store, pictures,
+                                   leading_size(controls, networks));
+  add_controls(run, controls, networks, engine.host->networks, job);
+  if (controls.empty()) return job;
+  run.metric("control_count", controls.size(), "replace");
+  run.metric("control_time_s", Seconds(SteadyClock::now() - begin).count(), "replace");
+  return job;
+}
+
 void draw(dream_diffusion& engine, RunState& run, const dream_overrides* overrides) {
   const RunWeights chosen = run_weights(engine, run);
   const engine::Pipeline& pipeline = *chosen.pipeline;
-  DiffusionJob job = diffusion_job(run, overrides, pipeline.info(), engine.store);
+  DiffusionJob job = prepare(engine, run, known_part(overrides), pipeline.info());
   if (job.seed_drawn) run.log("info", "Using seed: " + std::to_string(job.request.seed));
   std::uint64_t steps = 0;
   job.request.on_step = [&](const engine::Step& step) {

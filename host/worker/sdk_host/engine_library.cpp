@@ -53,6 +53,12 @@ std::filesystem::path stored_safety_checker(const std::filesystem::path& models)
   return folder ? *folder : store.find("safety_checker", "").value_or(std::filesystem::path());
 }
 
+std::filesystem::path stored_clip_vision(const std::filesystem::path& models) {
+  return weights::ModelStore(models)
+      .find_folder("clip-vit-large-patch14")
+      .value_or(std::filesystem::path());
+}
+
 engine::Engine& EngineLibrary::engine(const engine::EngineOptions& options) {
   const std::lock_guard lock(mutex_);
   if (engine_ == nullptr) {

@@ -23,6 +23,9 @@ void load_engine_library();
 // weight file of that name; empty when it has neither.
 std::filesystem::path stored_safety_checker(const std::filesystem::path& models);
 
+// The model store's CLIP, whose vision encoder style adapters need; empty when it has none.
+std::filesystem::path stored_clip_vision(const std::filesystem::path& models);
+
 class EngineLibrary {
  public:
   // Makes the engine at the first call; later calls ignore `options`. Throws as

@@ -53,6 +53,7 @@ class RunState {
   RunState& operator=(const RunState&) = delete;
 
   const RunRequest& request() const { return request_; }
+  const TemplateSchema& schema() const { return schema_; }
 
   // Null if absent or null. Throws SdkError for a name that is not declared.
   const dream_value* input(std::string_view name) const;

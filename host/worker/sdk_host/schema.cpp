@@ -30,6 +30,7 @@ nlohmann::json input_json(const InputSpec& input) {
   if (input.max_length) json["max_length"] = *input.max_length;
   if (!input.regex.empty()) json["regex"] = input.regex;
   if (!input.reference.empty()) json["reference"] = input.reference;
+  if (input.named_reference) json["named_reference"] = true;
   if (!input.choices.empty()) json["choices"] = input.choices;
   if (input.deprecated) json["deprecated"] = true;
   for (const dream_type type : input.any_of) json["any_of"].push_back(type_name(type));

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace dream::worker {
@@ -27,11 +28,19 @@ struct InputSpec {
   std::optional<std::uint64_t> max_length;
   std::string regex;  // RE2, searched; empty: none
   std::vector<nlohmann::json> choices;
-  // Not empty: the strings are references to weights of this kind, a folder of the model store.
+  // Not empty: the strings are references to files of this kind, a folder of the model store.
   std::string reference;
+  bool named_reference = false;  // they are NAME=REFERENCE@SCALE[START,END]
   std::vector<dream_type> any_of;  // empty, or the types of a union; `type` is the first
 
   bool required() const { return !default_value && !nullable; }
+};
+
+// The network behind a control, and how its map is made of a picture.
+struct ControlSource {
+  std::string network;    // name in the model store
+  std::string annotator;  // empty: the picture itself is the map
+  bool masked = false;    // made for inpainting: what the mask repaints is hidden from it
 };
 
 // Throws SdkError (DREAM_INVALID_INPUT) that names the input and the contradiction.
@@ -44,12 +53,15 @@ class TemplateSchema {
   // Throws SdkError for a type or kind that an output cannot have.
   void set_output(std::uint32_t type, std::uint32_t kind);
   void set_max_concurrency(std::uint32_t runs);
+  // What leads through the input control_image.
+  void set_control(ControlSource control) { control_ = std::move(control); }
 
   const std::vector<InputSpec>& inputs() const { return inputs_; }
   const InputSpec* find(std::string_view name) const;  // null if not declared
   dream_type output_type() const { return output_type_; }
   dream_output_kind output_kind() const { return output_kind_; }
   std::uint32_t max_concurrency() const { return max_concurrency_; }
+  const std::optional<ControlSource>& control() const { return control_; }
 
   // The members "inputs", "output" and "max_concurrency" of a SCHEMA (protocol.hpp).
   nlohmann::json to_json() const;
@@ -59,6 +71,7 @@ class TemplateSchema {
   dream_type output_type_ = DREAM_STRING;
   dream_output_kind output_kind_ = DREAM_SINGLE;
   std::uint32_t max_concurrency_ = 1;
+  std::optional<ControlSource> control_;
 };
 
 }  // namespace dream::worker

@@ -46,6 +46,16 @@ dream_status* add_diffusion_inputs(dream_schema* schema) noexcept {
   });
 }
 
+dream_status* add_control_inputs(dream_schema* schema,
+                                 const dream_control_source* source) noexcept {
+  return guarded([&] {
+    const DiffusionDefaults& defaults = checked(schema, "schema").defaults;
+    ControlSource control = read_source(checked(source, "control source"));
+    for (auto& input : diffusion_inputs(defaults, &control)) schema->schema.add(std::move(input));
+    schema->schema.set_control(std::move(control));
+  });
+}
+
 dream_status* set_output(dream_schema* schema, std::uint32_t type, std::uint32_t kind) noexcept {
   return guarded([&] { checked(schema, "schema").schema.set_output(type, kind); });
 }
@@ -55,6 +65,20 @@ dream_status* set_max_concurrency(dream_schema* schema, std::uint32_t runs) noex
 }
 
 }  // namespace
+
+ControlSource read_source(const dream_control_source& source) {
+  if (source.struct_size < sizeof(dream_control_source))
+    throw invalid("dream_control_source.struct_size " + std::to_string(source.struct_size) +
+                  " is too small");
+  if ((source.flags & ~std::uint32_t{DREAM_CONTROL_MASKED}) != 0)
+    throw invalid("control source: unknown flags " + std::to_string(source.flags));
+  ControlSource control;
+  control.network = view(source.network, "network of a control");
+  control.annotator = view(source.annotator, "annotator of a control");
+  control.masked = (source.flags & DREAM_CONTROL_MASKED) != 0;
+  if (control.network.empty()) throw invalid("control source: the network's name is empty");
+  return control;
+}
 
 InputSpec read_input(const dream_input& input) {
   if (input.struct_size < sizeof(dream_input))
@@ -86,8 +110,10 @@ InputSpec read_input(const dream_input& input) {
 }
 
 const dream_schema_1& schema_interface() {
-  static constexpr dream_schema_1 table = {sizeof(dream_schema_1), 0,          add_input,
-                                           add_diffusion_inputs,   set_output, set_max_concurrency};
+  static constexpr dream_schema_1 table = {
+      sizeof(dream_schema_1), 0,          add_input,
+      add_diffusion_inputs,   set_output, set_max_concurrency,
+      add_control_inputs};
   return table;
 }
 

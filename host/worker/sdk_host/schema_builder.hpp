@@ -15,5 +15,6 @@ namespace dream::worker {
 
 // A template's declaration of one input, copied. Throws SdkError for what cannot be read.
 InputSpec read_input(const dream_input& input);
+ControlSource read_source(const dream_control_source& source);
 
 }  // namespace dream::worker

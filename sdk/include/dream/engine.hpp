@@ -27,6 +27,19 @@ struct Step {
   uint64_t steps;
 };
 
+// A control map that the template made itself, by an Annotator or by hand, and the network that
+// follows it.
+struct Control {
+  std::string network;  // a ControlNet or T2I-Adapter by its name in the model store
+  Image image;          // of any size: fitted to the output by resize_mode
+  // Unset: the user's conditioning_scale, control_guidance_start and control_guidance_end where the
+  // template has these inputs, else 1, 0 and 1.
+  std::optional<double> scale{};
+  std::optional<double> guidance_start{};  // share of the steps after which it begins, 0 to 1
+  std::optional<double> guidance_end{};    // … and ends; not before guidance_start
+  bool masked = false;  // made for inpainting: what the user's mask repaints is hidden from it
+};
+
 // What the template sets in place of the user's diffusion inputs; unset: as the user said.
 struct Overrides {
   std::optional<std::string> prompt{};
@@ -35,6 +48,8 @@ struct Overrides {
   // fp32, CPU, valid during the call: they may be changed in place. What it throws ends the
   // prediction with that error. Called on the thread of generate().
   std::function<void(Step, TensorView latents)> on_latents{};
+  // Not empty: these lead, in place of the user's control_image. extra_controls stay. SDK 1.1.
+  std::vector<Control> controls{};
 };
 
 // What the weights are; all 0 without weights.
@@ -118,7 +133,8 @@ class Engine {
 
   // Draws what the run's diffusion inputs ask for: publishes one picture file per output, reports
   // progress and metrics, stops at the next denoise step when canceled. Throws InvalidInput,
-  // Canceled, Error, or what on_latents threw (as these: a status stands between).
+  // Canceled, Error, or what on_latents threw (as these: a status stands between); Unsupported if
+  // there are controls and this host's SDK is older than 1.1.
   void generate(Run& run, const DiffusionInputs&, const Overrides& overrides = {}) {
     const auto text = [](const std::optional<std::string>& value) {
       return value ? detail::view(std::string_view(*value)) : dream_str{};
@@ -132,6 +148,9 @@ class Engine {
     request.negative_prompt = overrides.negative_prompt ? &negative_prompt : nullptr;
     request.on_latents = overrides.on_latents ? &LatentsCall::call : nullptr;
     request.user = &call;
+    const ControlViews controls(api_.host(), overrides.controls);
+    request.controls = controls.pointers.data();
+    request.control_count = controls.pointers.size();
     check(api_.get(&Api::generate, "generate")(handle_, detail::RunAccess::handle(run), &request));
   }
 
@@ -197,6 +216,36 @@ class Engine {
   }
 
  private:
+  // The controls of one generate() as the host reads them.
+  struct ControlViews {
+    std::vector<dream_control> controls{};
+    std::vector<const dream_control*> pointers{};
+
+    ControlViews(const dream_host* host, const std::vector<Control>& given) {
+      // An older host would draw without them and not say so.
+      if (!given.empty() && host->sdk_major == 1 && host->sdk_minor < 1)
+        detail::throw_missing(host, "control maps of a template's own");
+      for (const Control& control : given) controls.push_back(view(control));
+      for (const dream_control& control : controls) pointers.push_back(&control);
+    }
+
+    static dream_control view(const Control& given) {
+      dream_control control{};
+      control.struct_size = sizeof control;
+      control.flags = given.masked ? DREAM_CONTROL_MASKED : 0;
+      control.network = detail::view(std::string_view(given.network));
+      control.image = given.image.handle();
+      const auto set = [&](const std::optional<double>& from, uint32_t flag, double& to) {
+        if (from) control.flags |= flag;
+        to = from.value_or(0);
+      };
+      set(given.scale, DREAM_CONTROL_HAS_SCALE, control.scale);
+      set(given.guidance_start, DREAM_CONTROL_HAS_GUIDANCE_START, control.guidance_start);
+      set(given.guidance_end, DREAM_CONTROL_HAS_GUIDANCE_END, control.guidance_end);
+      return control;
+    }
+  };
+
   // The callback of one generate(), behind the barrier.
   struct LatentsCall {
     const dream_host* host;

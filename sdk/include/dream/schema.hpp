@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace dream {
@@ -18,6 +19,13 @@ namespace dream {
 // The inputs that all diffusion templates share (prompt, size, steps, seed, …). An empty member of
 // this type marks that a template has them; the engine reads their values itself.
 struct DiffusionInputs {};
+
+// The network behind the input control_image, and how its control map is made of that picture.
+struct ControlSource {
+  std::string network;      // a ControlNet or T2I-Adapter by its name in the model store
+  std::string annotator{};  // of Annotator::names(); empty: the picture itself is the map
+  bool masked = false;      // made for inpainting: what the mask repaints is hidden from it
+};
 
 // How a template's output values belong together: dream::single, list, iterator or concatenate.
 template <dream_output_kind Kind>
@@ -81,6 +89,25 @@ class DiffusionBinding final : public Binding<Inputs> {
   void fill(Inputs&, const dream_host*, InputFunction, dream_run*) const override {}
 };
 
+template <class Inputs>
+class ControlBinding final : public Binding<Inputs> {
+ public:
+  explicit ControlBinding(ControlSource source) : source_(std::move(source)) {}
+  void declare(const Interface<dream_schema_1>& api, dream_schema* schema) const override {
+    dream_control_source source{};
+    source.struct_size = sizeof source;
+    source.flags = source_.masked ? DREAM_CONTROL_MASKED : 0;
+    source.network = view(std::string_view(source_.network));
+    source.annotator = view(std::string_view(source_.annotator));
+    check(api.host(), api.get(&dream_schema_1::add_control_inputs, "add_control_inputs")(schema,
+                                                                                         &source));
+  }
+  void fill(Inputs&, const dream_host*, InputFunction, dream_run*) const override {}
+
+ private:
+  ControlSource source_;
+};
+
 struct SchemaAccess;
 
 }  // namespace detail
@@ -94,7 +121,7 @@ class Schema {
   Field<Member> in(Member Owner::*member, std::string_view name) {
     static_assert(std::derived_from<Inputs, Owner>, "dream: the member is not one of Inputs");
     static_assert(!std::same_as<Member, DiffusionInputs>,
-                  "dream: a DiffusionInputs member is declared by diffusion_inputs()");
+                  "dream: a DiffusionInputs member is declared by diffusion_inputs() or control_inputs()");
     static_assert(detail::Shape<Member>::valid,
                   "dream: this type cannot be an input. An input is a std::string, integer (up to "
                   "64 bits signed), double, bool, dream::File, dream::Secret or dream::Json; a "
@@ -111,6 +138,14 @@ class Schema {
   void diffusion_inputs(DiffusionInputs Owner::*) {
     static_assert(std::derived_from<Inputs, Owner>, "dream: the member is not one of Inputs");
     bindings_.push_back(std::make_unique<detail::DiffusionBinding<Inputs>>());
+  }
+
+  // In place of diffusion_inputs(): the same, and among them the inputs of a template that a picture
+  // leads: control_image, the annotator's options, return_processed_control, conditioning_scale …
+  template <class Owner>
+  void control_inputs(DiffusionInputs Owner::*, ControlSource source) {
+    static_assert(std::derived_from<Inputs, Owner>, "dream: the member is not one of Inputs");
+    bindings_.push_back(std::make_unique<detail::ControlBinding<Inputs>>(std::move(source)));
   }
 
   // Declares the type and kind of the output, for example output<dream::File>(dream::iterator).

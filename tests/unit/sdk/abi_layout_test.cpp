@@ -185,6 +185,27 @@ AT(dream_value, as.items, 8);
 AT(dream_value, as.items.data, 8);
 AT(dream_value, as.items.size, 16);
 
+// SDK 1.1
+AT(dream_control_source, struct_size, 0);
+AT(dream_control_source, flags, 4);
+AT(dream_control_source, network, 8);
+AT(dream_control_source, annotator, 24);
+
+AT(dream_control, struct_size, 0);
+AT(dream_control, flags, 4);
+AT(dream_control, network, 8);
+AT(dream_control, image, 24);
+AT(dream_control, scale, 32);
+AT(dream_control, guidance_start, 40);
+AT(dream_control, guidance_end, 48);
+
+AT(dream_overrides, controls, 40);
+AT(dream_overrides, control_count, 48);
+AT(dream_schema_1, add_control_inputs, 40);
+
+static_assert(DREAM_CONTROL_MASKED == 1 && DREAM_CONTROL_HAS_SCALE == 2 &&
+              DREAM_CONTROL_HAS_GUIDANCE_START == 4 && DREAM_CONTROL_HAS_GUIDANCE_END == 8);
+
 // Numbers cross the line too.
 static_assert(DREAM_INVALID_INPUT == 1 && DREAM_CANCELED == 2 && DREAM_UNSUPPORTED == 3 &&
               DREAM_INTERNAL == 4);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -38,8 +39,36 @@ TEST(DiffusionInputs, stand_in_the_order_clients_know) {
   EXPECT_EQ(names,
             "image mask prompt negative_prompt width height num_outputs num_inference_steps "
             "guidance_scale prompt_strength scheduler disable_safety_check seed lora "
-            "embeddings resize_mode prompt_syntax clip_skip karras paste_original output_format "
-            "output_quality ");
+            "embeddings guess_mode control_is_preprocessed resize_mode extra_controls "
+            "prompt_syntax clip_skip karras paste_original output_format output_quality ");
+}
+
+TEST(DiffusionInputs, of_a_control_template_stand_among_them) {
+  const ControlSource canny{"controlnet-canny", "canny"}, ready{"t2i-adapter-keypose", ""};
+  const auto names = [](const ControlSource& source) {
+    std::string text;
+    for (const InputSpec& input : diffusion_inputs({}, &source)) text += input.name + " ";
+    return text;
+  };
+  EXPECT_EQ(names(canny),
+            "control_image image mask prompt negative_prompt width height num_outputs "
+            "num_inference_steps guidance_scale prompt_strength low_threshold high_threshold "
+            "scheduler disable_safety_check return_processed_control seed lora embeddings "
+            "conditioning_scale control_guidance_start control_guidance_end guess_mode "
+            "control_is_preprocessed resize_mode extra_controls prompt_syntax clip_skip karras "
+            "paste_original output_format output_quality ");
+  EXPECT_EQ(names(ready).find("threshold"), std::string::npos);
+  const auto inputs = diffusion_inputs({}, &canny);
+  const auto& low = *std::ranges::find(inputs, "low_threshold", &InputSpec::name);
+  EXPECT_EQ(low.type, DREAM_INTEGER);
+  EXPECT_EQ(*low.default_value, 100);
+  EXPECT_EQ(low.ge, 0);
+  EXPECT_EQ(low.le, 1020);
+  TemplateSchema schema;
+  for (const auto& input : inputs) schema.add(input);  // add() lints
+  for (const InputSpec& input : schema.inputs()) EXPECT_FALSE(input.required()) << input.name;
+  const ControlSource unknown{"controlnet-canny", "crayon"};
+  EXPECT_THROW(diffusion_inputs({}, &unknown), SdkError);
 }
 
 TEST(DiffusionInputs, keep_the_lint_and_the_defaults) {
@@ -76,7 +105,8 @@ class DiffusionRequest : public testing::Test {
   DiffusionJob job(const nlohmann::json& input, const dream_overrides* overrides = nullptr) {
     const RunState run(
         schema_, {"id", "vanilla", input, folder_.path()}, [](const nlohmann::json&) {}, canceled_);
-    return diffusion_job(run, overrides, model_, weights::ModelStore(""));
+    return diffusion_job(run, known_part(overrides), model_, weights::ModelStore(""),
+                         read_input_pictures(run));
   }
   std::string error(const nlohmann::json& input) {
     try {

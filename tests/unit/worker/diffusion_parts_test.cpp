@@ -184,7 +184,8 @@ TEST_F(DiffusionParts, the_latents_hook_reaches_the_template_and_back) {
     static_cast<float*>(latents->data)[0] = 7;
     return step == 4 ? make_status(DREAM_UNSUPPORTED, "no fourth") : nullptr;
   };
-  const auto job = diffusion_job(run, &overrides, pipeline_->info(), weights::ModelStore(""));
+  const auto job = diffusion_job(run, known_part(&overrides), pipeline_->info(),
+                                 weights::ModelStore(""), {});
   engine::HostTensor latents{{1, 1, 1, 1}, {0}};
   job.request.on_latents({.step = 3, .steps = 9}, latents);
   EXPECT_EQ(seen, 309U);
@@ -197,7 +198,8 @@ TEST_F(DiffusionParts, the_latents_hook_reaches_the_template_and_back) {
     EXPECT_STREQ(error.what(), "no fourth");
   }
   overrides.struct_size = offsetof(dream_overrides, on_latents);
-  const auto short_job = diffusion_job(run, &overrides, pipeline_->info(), weights::ModelStore(""));
+  const auto short_job = diffusion_job(run, known_part(&overrides), pipeline_->info(),
+                                       weights::ModelStore(""), {});
   EXPECT_FALSE(short_job.request.on_latents);
 }
 

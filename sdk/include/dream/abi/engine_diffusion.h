@@ -4,6 +4,7 @@
 #define DREAM_ABI_ENGINE_DIFFUSION_H
 
 #include "image.h"
+#include "schema.h"
 #include "tensor.h"
 
 #ifdef __cplusplus
@@ -13,6 +14,19 @@ extern "C" {
 #define DREAM_ENGINE_DIFFUSION_1 "dream.engine.diffusion/1"
 
 typedef struct dream_diffusion dream_diffusion; /* opaque: one engine with its weights */
+
+/* Since 1.1: a control map of the template's own, and the network that follows it. */
+typedef struct dream_control {
+  uint32_t struct_size;
+  uint32_t flags;           /* DREAM_CONTROL_… */
+  dream_str network;        /* a ControlNet or T2I-Adapter by its name in the model store */
+  const dream_image* image; /* the control map; fitted to the output by resize_mode */
+  /* Without their flags: the user's conditioning_scale, control_guidance_start and _end where the
+   * run has them, else 1, 0 and 1. */
+  double scale;
+  double guidance_start; /* share of the steps after which it begins, 0 to 1 */
+  double guidance_end;   /* … and ends; not before guidance_start */
+} dream_control;
 
 /* What a template sets in place of the user's diffusion inputs, and where it looks in. */
 typedef struct dream_overrides {
@@ -26,6 +40,11 @@ typedef struct dream_overrides {
    * prediction with it. Null: not called. [thread of generate] */
   dream_status* (*on_latents)(void* user, uint64_t step, uint64_t steps, dream_dl_tensor* latents);
   void* user;
+
+  /* Since 1.1. Not empty: these lead, in place of the user's control_image; the user's
+   * extra_controls stay. Read during the call only. */
+  const dream_control* const* controls;
+  size_t control_count;
 } dream_overrides;
 
 typedef struct dream_diffusion_info {

@@ -45,6 +45,23 @@ typedef enum dream_output_kind {
   DREAM_CONCATENATE = 3 /* strings that a client joins */
 } dream_output_kind;
 
+/* Since 1.1: how a picture leads what a template draws. */
+enum {
+  DREAM_CONTROL_MASKED = 1 << 0, /* the network is made for inpainting: what the mask repaints is
+                                    hidden from it */
+  DREAM_CONTROL_HAS_SCALE = 1 << 1,
+  DREAM_CONTROL_HAS_GUIDANCE_START = 1 << 2,
+  DREAM_CONTROL_HAS_GUIDANCE_END = 1 << 3
+};
+
+/* Since 1.1: the network behind the input control_image, and how its control map is made. */
+typedef struct dream_control_source {
+  uint32_t struct_size;
+  uint32_t flags;      /* 0 or DREAM_CONTROL_MASKED */
+  dream_str network;   /* a ControlNet or T2I-Adapter by its name in the model store */
+  dream_str annotator; /* a name of dream.annotator/1; empty: the picture is the control map */
+} dream_control_source;
+
 typedef struct dream_schema_1 {
   uint32_t struct_size;
   uint32_t reserved;
@@ -64,6 +81,12 @@ typedef struct dream_schema_1 {
 
   /* How many runs may go on at once; default 1. [thread of describe] */
   dream_status* (*set_max_concurrency)(dream_schema* schema, uint32_t runs);
+
+  /* Since 1.1. In place of add_diffusion_inputs(): its inputs, and among them those of a template
+   * that a picture leads (control_image, the annotator's options, return_processed_control, …);
+   * dream.engine.diffusion/1 reads them itself. Copies everything. DREAM_INVALID_INPUT names an
+   * annotator that does not exist. [thread of describe] */
+  dream_status* (*add_control_inputs)(dream_schema* schema, const dream_control_source* source);
 } dream_schema_1;
 
 #ifdef __cplusplus

@@ -48,6 +48,9 @@ inline bool is_diffusion_input(const std::string& name) {
                                           "seed",
                                           "lora",
                                           "embeddings",
+                                          "extra_controls",
+                                          "guess_mode",
+                                          "control_is_preprocessed",
                                           "resize_mode",
                                           "prompt_syntax",
                                           "clip_skip",
@@ -58,9 +61,24 @@ inline bool is_diffusion_input(const std::string& name) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
+// The names that control_inputs() takes beside them, but for the annotator's options.
+inline bool is_control_input(const std::string& name) {
+  static constexpr const char* names[] = {"control_image", "return_processed_control",
+                                          "conditioning_scale", "control_guidance_start",
+                                          "control_guidance_end"};
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
+// What control_inputs() was given.
+struct DeclaredControl {
+  std::string network, annotator;
+  bool masked;
+};
+
 struct Declared {
   std::vector<Input> inputs;
-  int diffusion_inputs = 0;      // how often diffusion_inputs() was called
+  int diffusion_inputs = 0;      // how often they were declared, by either function
+  std::optional<DeclaredControl> control;
   std::size_t diffusion_at = 0;  // how many inputs stand before them
   uint32_t output_type = DREAM_STRING, output_kind = DREAM_SINGLE, max_concurrency = 1;
 
@@ -162,7 +180,12 @@ inline std::string schema_text(const Declared& declared) {
   static constexpr const char* kinds[] = {"single", "list", "iterator", "concatenate"};
   std::string text;
   const auto diffusion = [&](std::size_t at) {
-    if (declared.diffusion_inputs > 0 && declared.diffusion_at == at) text += "diffusion inputs\n";
+    if (declared.diffusion_inputs == 0 || declared.diffusion_at != at) return;
+    const auto& control = declared.control;
+    text += "diffusion inputs";
+    if (control) text += ", control by " + control->network;
+    if (control && !control->annotator.empty()) text += " with annotator " + control->annotator;
+    text += control && control->masked ? ", masked\n" : "\n";
   };
   for (std::size_t i = 0; i < declared.inputs.size(); ++i) {
     diffusion(i);
@@ -181,7 +204,9 @@ inline Inputs checked_inputs(const Declared& declared, const Inputs& given) {
   for (const auto& [name, value] : given) {
     const Input* input = declared.find(name);
     if (input == nullptr) {
-      if (declared.diffusion_inputs == 0 || !is_diffusion_input(name)) {
+      const bool known = is_diffusion_input(name) ||
+                         (declared.control.has_value() && is_control_input(name));
+      if (declared.diffusion_inputs == 0 || !known) {
         throw InvalidInput("input \"" + name + "\" was not declared");
       }
       checked[name] = value;

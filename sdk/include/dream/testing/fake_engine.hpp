@@ -6,6 +6,7 @@
 #include <dream/abi/engine_diffusion.h>
 
 #include <dream/tensor.hpp>
+#include <dream/testing/fake_control.hpp>
 #include <dream/testing/fake_image.hpp>
 #include <dream/testing/fake_run.hpp>
 #include <dream/testing/fake_tensor.hpp>
@@ -230,13 +231,16 @@ struct EngineFunctions {
     if (overrides != nullptr && overrides->negative_prompt != nullptr) {
       asked.negative_prompt = dream::detail::view(*overrides->negative_prompt);
     }
+    const std::vector<FakeControl> controls = read_controls(overrides);
+    for (const FakeControl& control : controls) asked.controls.push_back(control.seen);
     host.generated.push_back(asked);
     const std::string prompt = asked.prompt.value_or(given(run, "prompt", "").text);
     const std::string negative =
         asked.negative_prompt.value_or(given(run, "negative_prompt", "").text);
     const int64_t count = given(run, "num_outputs", 1).integer;
     for (int64_t i = 0; i < count; ++i) {
-      draw_one(engine, run, overrides, prompt, negative, given(run, "seed", 0).integer + i);
+      draw_one(engine, run, overrides, controls, prompt, negative,
+               given(run, "seed", 0).integer + i);
     }
     const Value pictures(count);
     const std::lock_guard lock(host.mutex);
@@ -250,7 +254,8 @@ struct EngineFunctions {
   }
 
   static void draw_one(dream_diffusion& engine, dream_run* run, const dream_overrides* overrides,
-                       const std::string& prompt, const std::string& negative, int64_t seed) {
+                       const std::vector<FakeControl>& controls, const std::string& prompt,
+                       const std::string& negative, int64_t seed) {
     const Tensor embedding = encoded(engine, prompt), other = encoded(engine, negative);
     dream_denoise_request request{};
     request.steps = static_cast<uint32_t>(given(run, "num_inference_steps", 4).integer);
@@ -262,6 +267,12 @@ struct EngineFunctions {
     request.width = static_cast<uint32_t>(given(run, "width", 0).integer);
     request.height = static_cast<uint32_t>(given(run, "height", 0).integer);
     const Loop loop = begin(engine, request);
+    const Value users = given(run, "conditioning_scale", 1.0);
+    const double scale = users.type == DREAM_NUMBER ? users.number : double(users.integer);
+    for (const FakeControl& control : controls) {
+      control.lead(loop->target, static_cast<std::size_t>(loop->shape[2]),
+                   static_cast<std::size_t>(loop->shape[3]), scale);
+    }
     dream_dl_tensor latents{};
     denoise_latents(loop.get(), &latents);
     for (uint32_t remaining = request.steps; remaining > 0;) {

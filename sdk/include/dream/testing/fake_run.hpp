@@ -58,6 +58,17 @@ struct SchemaFunctions {
     schema->declared.diffusion_at = schema->declared.inputs.size();
     return nullptr;
   }
+  static dream_status* add_control_inputs(dream_schema* schema,
+                                          const dream_control_source* source) {
+    return guarded(*schema->host, [&] {
+      const auto copy = [](dream_str text) { return std::string(dream::detail::view(text)); };
+      const DeclaredControl control{copy(source->network), copy(source->annotator),
+                                    (source->flags & DREAM_CONTROL_MASKED) != 0};
+      if (control.network.empty()) throw InvalidInput("control_inputs: network is empty");
+      pass_on(add_diffusion_inputs(schema));
+      schema->declared.control = control;
+    });
+  }
   static dream_status* set_output(dream_schema* schema, uint32_t type, uint32_t kind) {
     schema->declared.output_type = type;
     schema->declared.output_kind = kind;
@@ -68,8 +79,8 @@ struct SchemaFunctions {
     return nullptr;
   }
   static constexpr dream_schema_1 table() {
-    return {sizeof(dream_schema_1), 0,          add_input,
-            add_diffusion_inputs,   set_output, set_max_concurrency};
+    return {sizeof(dream_schema_1), 0,          add_input,          add_diffusion_inputs,
+            set_output,             set_max_concurrency, add_control_inputs};
   }
 
  private:

@@ -59,9 +59,18 @@ struct Outcome {
   explicit operator bool() const { return code == DREAM_OK; }
 };
 
+// A control that generate() was given; what is unset is the user's.
+struct GeneratedControl {
+  std::string network;
+  uint32_t width, height;  // pixels of the map
+  std::optional<double> scale, guidance_start, guidance_end;
+  bool masked;
+};
+
 // What generate() was asked to set in place of the user's inputs.
 struct Generated {
   std::optional<std::string> prompt, negative_prompt;
+  std::vector<GeneratedControl> controls{};
 };
 
 struct HostState {

@@ -1,0 +1,26 @@
+// controlnet-depth: Stable Diffusion led by how near a picture's parts are.
+#include <dream/template.hpp>
+
+namespace {
+
+struct ControlNetDepth {
+  struct Inputs {
+    dream::DiffusionInputs diffusion;
+  };
+
+  static void describe(dream::Schema<Inputs>& schema) {
+    schema.control_inputs(&Inputs::diffusion,
+                          {.network = "controlnet-depth", .annotator = "depth"});
+    schema.output<dream::File>(dream::iterator);
+  }
+
+  explicit ControlNetDepth(dream::Setup& setup) : engine(setup) {}
+  void run(const Inputs& in, dream::Run& run) { engine.generate(run, in.diffusion); }
+
+  dream::Engine engine;
+};
+
+}  // namespace
+
+DREAM_TEMPLATE(ControlNetDepth, "controlnet-depth", "1.0.0",
+               "Draws pictures with the depth of another.")

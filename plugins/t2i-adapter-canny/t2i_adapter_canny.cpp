@@ -1,0 +1,26 @@
+// t2i-adapter-canny: Stable Diffusion led by the edges of a picture.
+#include <dream/template.hpp>
+
+namespace {
+
+struct T2IAdapterCanny {
+  struct Inputs {
+    dream::DiffusionInputs diffusion;
+  };
+
+  static void describe(dream::Schema<Inputs>& schema) {
+    schema.control_inputs(&Inputs::diffusion,
+                          {.network = "t2i-adapter-canny", .annotator = "canny"});
+    schema.output<dream::File>(dream::iterator);
+  }
+
+  explicit T2IAdapterCanny(dream::Setup& setup) : engine(setup) {}
+  void run(const Inputs& in, dream::Run& run) { engine.generate(run, in.diffusion); }
+
+  dream::Engine engine;
+};
+
+}  // namespace
+
+DREAM_TEMPLATE(T2IAdapterCanny, "t2i-adapter-canny", "1.0.0",
+               "Draws pictures along the edges of another, with a small adapter.")

@@ -1,0 +1,25 @@
+// t2i-adapter-seg: Stable Diffusion led by what lies where in a picture.
+#include <dream/template.hpp>
+
+namespace {
+
+struct T2IAdapterSeg {
+  struct Inputs {
+    dream::DiffusionInputs diffusion;
+  };
+
+  static void describe(dream::Schema<Inputs>& schema) {
+    schema.control_inputs(&Inputs::diffusion, {.network = "t2i-adapter-seg", .annotator = "seg"});
+    schema.output<dream::File>(dream::iterator);
+  }
+
+  explicit T2IAdapterSeg(dream::Setup& setup) : engine(setup) {}
+  void run(const Inputs& in, dream::Run& run) { engine.generate(run, in.diffusion); }
+
+  dream::Engine engine;
+};
+
+}  // namespace
+
+DREAM_TEMPLATE(T2IAdapterSeg, "t2i-adapter-seg", "1.0.0",
+               "Draws pictures with things where another has them, with a small adapter.")
