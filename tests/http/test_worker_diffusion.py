@@ -67,8 +67,9 @@ def test_the_schema_says_what_this_build_can_do(loaded):
     assert list(inputs) == [
         "image", "mask", "prompt", "negative_prompt", "width", "height", "num_outputs",
         "num_inference_steps", "guidance_scale", "prompt_strength", "scheduler",
-        "disable_safety_check", "seed", "lora", "embeddings", "resize_mode", "prompt_syntax",
-        "clip_skip", "karras", "paste_original", "output_format", "output_quality"]
+        "disable_safety_check", "seed", "lora", "embeddings", "guess_mode",
+        "control_is_preprocessed", "resize_mode", "extra_controls", "prompt_syntax", "clip_skip",
+        "karras", "paste_original", "output_format", "output_quality"]
     assert inputs["prompt"]["default"] == "a fox"  # args.json of the weights
     assert inputs["scheduler"]["choices"] == [
         "DDIM", "DPMSolverMultistep", "HeunDiscrete", "K_EULER_ANCESTRAL", "K_EULER", "KLMS",

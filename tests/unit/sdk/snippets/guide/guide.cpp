@@ -35,13 +35,14 @@ class Guide {
     s.max_concurrency(4);
   }
 
-  explicit Guide(dream::Setup& setup) : engine_(setup) {}
+  explicit Guide(dream::Setup& setup) : engine_(setup), canny_(setup, "canny") {}
 
   void run(const Inputs& in, dream::Run& run) {
     outputs(run);
     talk(in, run);
     pictures(in, run);
     parts(in, run);
+    led(in, run);
   }
 
   void healthcheck() {
@@ -103,8 +104,31 @@ class Guide {
     run.emit(engine_.decode_latents(loop.latents()), "seed-7.png");
   }
 
+  void led(const Inputs& in, dream::Run& run) {
+    const dream::Image image = dream::Image::decode(run, in.picture);
+    const dream::Image edges = canny_.annotate(run, image);
+    engine_.generate(run, in.diffusion,
+                     {.controls = {{.network = "controlnet-canny", .image = edges, .scale = 0.7},
+                                   {.network = "t2i-adapter-color", .image = image}}});
+  }
+
   dream::Engine engine_;
+  dream::Annotator canny_;
 };
+
+struct Led {
+  struct Inputs {
+    dream::DiffusionInputs diffusion;
+  };
+  static void describe(dream::Schema<Inputs>& s) {
+    s.control_inputs(&Inputs::diffusion, {.network = "controlnet-canny", .annotator = "canny"});
+    s.output<dream::File>(dream::iterator);
+  }
+  explicit Led(dream::Setup& setup) : engine(setup) {}
+  void run(const Inputs& in, dream::Run& run) { engine.generate(run, in.diffusion); }
+  dream::Engine engine;
+};
+static_assert(dream::detail::HasRun<Led>);
 
 }  // namespace
 
