@@ -9,15 +9,22 @@
 namespace dream::engine {
 namespace {
 
-using Make = std::shared_ptr<const AnnotatorNetwork> (*)(const std::filesystem::path& weights,
-                                                         const Compute& compute, const Warn& warn);
-
 struct Kind {
   const char* name;
-  Make make;
+  MakeAnnotatorNetwork* make;
 };
 
-constexpr std::array<Kind, 0> kinds = {};
+constexpr std::array kinds = {
+    Kind{"hed", load_hed},
+    Kind{"controlnet-hed", load_controlnet_hed},
+    Kind{"pidinet", load_pidinet},
+    Kind{"lineart", load_lineart},
+    Kind{"lineart-coarse", load_lineart},
+    Kind{"mlsd", load_mlsd},
+    Kind{"openpose-body", load_openpose_body},
+    Kind{"openpose-hand", load_openpose_hand},
+    Kind{"openpose-face", load_openpose_face},
+};
 
 }  // namespace
 

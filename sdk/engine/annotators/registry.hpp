@@ -17,4 +17,14 @@ std::shared_ptr<const AnnotatorNetwork> make_annotator_network(std::string_view 
                                                                const Compute& compute,
                                                                const Warn& warn);
 
+using MakeAnnotatorNetwork = std::shared_ptr<const AnnotatorNetwork>(
+    const std::filesystem::path& weights, const Compute& compute, const Warn& warn);
+
+MakeAnnotatorNetwork load_hed;
+MakeAnnotatorNetwork load_controlnet_hed;
+MakeAnnotatorNetwork load_pidinet;
+MakeAnnotatorNetwork load_lineart;
+MakeAnnotatorNetwork load_mlsd;
+MakeAnnotatorNetwork load_openpose_body, load_openpose_hand, load_openpose_face;  // openpose.cpp
+
 }  // namespace dream::engine

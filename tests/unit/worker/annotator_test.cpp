@@ -96,6 +96,18 @@ TEST_F(AnnotatorTest, says_what_weights_are_missing_and_how_to_get_them) {
   EXPECT_THROW(host_.networks.get("crayon"), std::logic_error);
 }
 
+TEST_F(AnnotatorTest, opens_without_weights_and_names_them_when_it_is_used) {
+  dream_annotator* hed = nullptr;
+  ASSERT_EQ(taken(api_.open(&setup_, to_str("hed"), &hed)), "");
+  dream_image* map = nullptr;
+  expect_failure(api_.annotate(hed, &run_, image_, to_str(R"({"safe": 2})"), &map),
+                 "invalid: settings of hed: safe is 2: allowed are true, false");
+  expect_failure(api_.annotate(hed, &run_, image_, {}, &map),
+                 "unsupported: the annotator's weights annotator-hed/network-bsds500.pth");
+  EXPECT_EQ(map, nullptr);
+  api_.close(hed);
+}
+
 TEST(AnnotatorOptions, are_declared_so_that_inputs_can_be_made_of_them) {
   for (const auto& kind : imaging::annotator_kinds()) {
     for (const auto& option : kind.options) {

@@ -41,6 +41,7 @@ std::span<const AnnotatorKind> annotator_kinds();
 const AnnotatorKind& annotator_kind(std::string_view name);
 std::unique_ptr<Annotator> make_annotator(std::string_view name, Networks& networks);
 
-extern const AnnotatorKind canny;  // canny.cpp
+// Each in the file of its name.
+extern const AnnotatorKind canny, hed, scribble, pidinet, lineart, mlsd, openpose, tile, color;
 
 }  // namespace dream::worker::imaging
