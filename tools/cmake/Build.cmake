@@ -25,12 +25,15 @@ if(MOLD)
 endif()
 
 add_library(dream_options INTERFACE)  # warnings for our own code, linked privately
-target_compile_options(dream_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-psabi)
+set(_host_code $<COMPILE_LANGUAGE:C,CXX>)  # nvcc has other options
+target_compile_options(dream_options INTERFACE
+  "$<${_host_code}:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wno-psabi>")
 if(DREAM_WERROR)
-  target_compile_options(dream_options INTERFACE -Werror)
+  target_compile_options(dream_options INTERFACE "$<${_host_code}:-Werror>")
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  add_compile_options(-fpch-preprocess)  # lets ccache see through precompiled headers
+  # Lets ccache see through precompiled headers.
+  add_compile_options("$<${_host_code}:-fpch-preprocess>")
 endif()
 
 if(DREAM_SANITIZE)

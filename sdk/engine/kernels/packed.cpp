@@ -22,6 +22,10 @@ using LinearBinary = at::Tensor(const at::Tensor&, const at::Tensor&, const at::
 using Convolution = at::Tensor(const at::Tensor&, const at::Tensor&,
                                const std::optional<at::Tensor>&, at::IntArrayRef, at::IntArrayRef,
                                at::IntArrayRef, std::int64_t, std::string_view, Scalars, Text);
+using ConvolutionBinary = at::Tensor(
+    const at::Tensor&, const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+    at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, std::int64_t, std::string_view,
+    std::optional<at::Scalar>, Text, Scalars, Text);
 
 template <class Signature>
 c10::TypedOperatorHandle<Signature> operator_named(const char* name, const char* overload = "") {
@@ -35,6 +39,7 @@ void look_up() {
   operator_named<LinearUnary>("mkldnn::_linear_pointwise");
   operator_named<LinearBinary>("mkldnn::_linear_pointwise", "binary");
   operator_named<Convolution>("mkldnn::_convolution_pointwise");
+  operator_named<ConvolutionBinary>("mkldnn::_convolution_pointwise", "binary");
 }
 
 std::optional<at::Tensor> optional(const at::Tensor& bias) {
@@ -105,6 +110,17 @@ at::Tensor packed_convolution(const at::Tensor& x, const at::Tensor& packed, con
   const std::array<std::int64_t, 2> dilations{1, 1};
   return call.call(x, packed, optional(bias), paddings, strides, dilations, 1, "none", Scalars(),
                    std::nullopt);
+}
+
+at::Tensor packed_convolution_add(const at::Tensor& x, const at::Tensor& packed,
+                                  const at::Tensor& bias, const at::Tensor& other,
+                                  std::int64_t stride, std::int64_t padding) {
+  static const auto call =
+      operator_named<ConvolutionBinary>("mkldnn::_convolution_pointwise", "binary");
+  const std::array paddings{padding, padding}, strides{stride, stride};
+  const std::array<std::int64_t, 2> dilations{1, 1};
+  return call.call(x, other, packed, optional(bias), paddings, strides, dilations, 1, "add",
+                   std::nullopt, std::nullopt, Scalars(), std::nullopt);
 }
 
 }  // namespace dream::engine

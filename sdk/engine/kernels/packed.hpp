@@ -28,8 +28,11 @@ at::Tensor packed_linear_add(const at::Tensor& x, const at::Tensor& packed, cons
 at::Tensor packed_linear_mul(const at::Tensor& x, const at::Tensor& packed, const at::Tensor& bias,
                              const at::Tensor& other);
 
-// The result is channels_last.
+// The results are channels_last; `other` has the result's shape.
 at::Tensor packed_convolution(const at::Tensor& x, const at::Tensor& packed, const at::Tensor& bias,
                               std::int64_t stride, std::int64_t padding);
+at::Tensor packed_convolution_add(const at::Tensor& x, const at::Tensor& packed,
+                                  const at::Tensor& bias, const at::Tensor& other,
+                                  std::int64_t stride, std::int64_t padding);
 
 }  // namespace dream::engine

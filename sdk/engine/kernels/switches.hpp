@@ -6,8 +6,8 @@
 
 namespace dream::engine {
 
-// False if `name` is in DREAM_ENGINE_WITHOUT, a list with commas. Names: allocator, packing, qkv,
-// geglu, residual. Read anew at each call.
+// False if `name` is in DREAM_ENGINE_WITHOUT, a list with commas. Names: allocator, geglu,
+// graphs, group_norm, packing, qkv, residual, winograd. Read anew at each call.
 bool is_on(std::string_view name);
 
 }  // namespace dream::engine

@@ -2,12 +2,14 @@
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/gelu.h>
+#include <ATen/ops/matmul.h>
 #include <fmt/format.h>
 
 #include <array>
 #include <stdexcept>
 #include <utility>
 
+#include "sdk/engine/kernels/fused.hpp"
 #include "sdk/engine/kernels/packed.hpp"
 #include "sdk/engine/kernels/switches.hpp"
 
@@ -36,7 +38,7 @@ Attention::Attention(const Weights& weights, std::int64_t query_dim, std::int64_
                      std::optional<std::int64_t> context_dim)
     : heads(checked_heads(head_count, query_dim)),
       to_out(weights.scope("to_out.0"), query_dim, query_dim) {
-  if (!context_dim && can_pack(weights.compute()) && is_on("qkv")) {
+  if (!context_dim && weights.compute().pack && is_on("qkv")) {
     to_qkv = Linear::of_rows(
         weights, "to_qkv", {"to_q.weight", "to_k.weight", "to_v.weight"}, [&] {
           const std::array square{query_dim, query_dim};
@@ -75,9 +77,26 @@ at::Tensor Attention::operator()(const at::Tensor& hidden_states, TextContext& t
 TextContext::TextContext(at::Tensor states) : states_(std::move(states)) {}
 
 const KeyValue& TextContext::keys_values(const Attention& layer) {
-  const auto found = cache_.find(&layer);
-  if (found != cache_.end()) return found->second;
-  return cache_.emplace(&layer, layer.keys_values(states_)).first->second;
+  for (const auto& [known, pair] : cache_)
+    if (known == &layer) return pair;
+  return cache_.emplace_back(&layer, layer.keys_values(states_)).second;
+}
+
+std::vector<at::Tensor> TextContext::tensors() const {
+  std::vector<at::Tensor> tensors{states_};
+  for (const auto& [layer, pair] : cache_) {
+    tensors.push_back(pair.key);
+    tensors.push_back(pair.value);
+  }
+  return tensors;
+}
+
+TextContext TextContext::with(at::ArrayRef<at::Tensor> tensors) const {
+  TextContext context(tensors[0]);
+  for (std::size_t i = 0; i < cache_.size(); ++i)
+    context.cache_.emplace_back(cache_[i].first,
+                                KeyValue{tensors[1 + 2 * i], tensors[2 + 2 * i]});
+  return context;
 }
 
 FeedForward::FeedForward(const Weights& weights, std::int64_t dim)
@@ -100,6 +119,10 @@ FeedForward::FeedForward(const Weights& weights, std::int64_t dim)
 
 at::Tensor FeedForward::operator()(const at::Tensor& hidden_states,
                                    const at::Tensor& residual) const {
+  if (proj && has_cuda_kernels(hidden_states) && is_on("geglu")) {
+    const auto both = at::matmul(hidden_states, proj->weight.t());
+    return out.plus(geglu(both, proj->bias), residual);
+  }
   if (proj) {
     const auto halves = (*proj)(hidden_states).chunk(2, -1);
     return out.plus(halves[0] * at::gelu(halves[1]), residual);
@@ -136,6 +159,13 @@ Transformer2DModel::Transformer2DModel(const Weights& weights, const Shape& shap
     transformer_blocks.emplace_back(weights.scope(fmt::format("transformer_blocks.{}", i)),
                                     shape.channels, shape.heads, shape.cross_attention_dim,
                                     shape.only_cross_attention);
+  }
+}
+
+void Transformer2DModel::prepare(TextContext& text) const {
+  for (const auto& block : transformer_blocks) {
+    if (block.only_cross_attention) text.keys_values(block.attn1);
+    text.keys_values(block.attn2);
   }
 }
 

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/util/ArrayRef.h>
 
 #include <cstdint>
+#include <deque>
 #include <optional>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "sdk/engine/tensor/layers.hpp"
@@ -42,11 +44,17 @@ class TextContext {
   // [batch, tokens, width]
   explicit TextContext(at::Tensor states);
   const at::Tensor& states() const { return states_; }
+  // Valid as long as this is.
   const KeyValue& keys_values(const Attention& layer);
+
+  // The states, then keys and values of each layer that has asked, in the order in which they did …
+  std::vector<at::Tensor> tensors() const;
+  // … and the same layers with others in their place.
+  TextContext with(at::ArrayRef<at::Tensor> tensors) const;
 
  private:
   at::Tensor states_;
-  std::unordered_map<const Attention*, KeyValue> cache_;
+  std::deque<std::pair<const Attention*, KeyValue>> cache_;  // a few dozen; places do not move
 };
 
 // GEGLU feed-forward (arXiv 2002.05202): net.0.proj widens to value and gate, net.2 narrows.
@@ -79,6 +87,8 @@ struct Transformer2DModel {
   Transformer2DModel(const Weights& weights, const Shape& shape);
   // [batch, channels, height, width] to the same shape.
   at::Tensor operator()(const at::Tensor& hidden_states, TextContext& text) const;
+  // Computes what all layers make of the text now rather than when they come to it.
+  void prepare(TextContext& text) const;
 
   GroupNorm norm;
   Linear proj_in, proj_out;  // a 1x1 convolution is a linear layer over channels

@@ -1,6 +1,5 @@
 #include "sdk/engine/models/autoencoder_kl.hpp"
 
-#include <ATen/ops/silu.h>
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
@@ -163,7 +162,7 @@ at::Tensor Encoder::operator()(const at::Tensor& sample, std::int64_t strip_limi
     for (const auto& resnet : block.resnets) hidden = run(resnet, std::move(hidden));
     if (block.downsampler) hidden = run(*block.downsampler, std::move(hidden));
   }
-  return conv_out(at::silu(conv_norm_out(mid_block(hidden))));
+  return conv_out(conv_norm_out(mid_block(hidden), Activation::silu));
 }
 
 Decoder::Decoder(const Weights& weights, const AutoencoderConfig& config)
@@ -195,7 +194,7 @@ at::Tensor Decoder::operator()(const at::Tensor& sample, std::int64_t strip_limi
   if (run.in_strips(hidden)) {
     return in_strips(conv_norm_out, Activation::silu, conv_out, hidden, run.strip_bytes());
   }
-  return conv_out(at::silu(conv_norm_out(hidden)));
+  return conv_out(conv_norm_out(hidden, Activation::silu));
 }
 
 AutoencoderKL::AutoencoderKL(const AutoencoderConfig& config, const Weights& weights)

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "sdk/engine/tensor/to_device.hpp"
+
 namespace dream::engine {
 namespace {
 
@@ -69,8 +71,8 @@ at::Tensor ControlNetModel::embed(const at::Tensor& conditioning) const {
 UNetAdditions ControlNetModel::forward(const at::Tensor& sample, double timestep, TextContext& text,
                                        const at::Tensor& embedded, double scale,
                                        bool guess_mode) const {
-  const auto temb =
-      time_embedding_(config_.encoder.time_proj(timestep).to(sample.options()));
+  const auto code = config_.encoder.time_proj(timestep).to(sample.scalar_type());
+  const auto temb = time_embedding_(to_device(code, sample.device()));
   auto hidden = conv_in_(sample.contiguous(at::MemoryFormat::ChannelsLast)) + embedded;
   std::vector<at::Tensor> skips{hidden};
   for (const auto& block : down_blocks_) hidden = block(std::move(hidden), temb, text, skips);

@@ -23,21 +23,26 @@ ResnetBlock2D::ResnetBlock2D(const Weights& weights, std::int64_t in_channels,
   }
 }
 
-at::Tensor ResnetBlock2D::operator()(const at::Tensor& input, const at::Tensor& temb) const {
-  auto hidden = conv1(apply(style.act, norm1(input)));
-  if (time_emb_proj) {
-    const auto shift = (*time_emb_proj)(apply(style.act, temb)).unsqueeze(-1).unsqueeze(-1);
-    if (style.scale_shift) {
-      const auto parts = shift.chunk(2, 1);
-      hidden = norm2(hidden) * (1 + parts[0]) + parts[1];
-    } else {
-      hidden = norm2(hidden + shift);
-    }
-  } else {
-    hidden = norm2(hidden);
+// act(norm2(conv1(x) + shift)); `shift` as a norm takes it.
+at::Tensor ResnetBlock2D::shifted(const at::Tensor& x, const at::Tensor& shift) const {
+  if (const auto hidden = conv1.without_bias(x)) {
+    const auto all = shift.defined() ? shift + conv1.bias : conv1.bias.unsqueeze(0);
+    return norm2(*hidden, style.act, all);
   }
-  hidden = conv2(apply(style.act, hidden));
-  hidden = (conv_shortcut ? (*conv_shortcut)(input) : input) + hidden;
+  return norm2(conv1(x), style.act, shift);
+}
+
+at::Tensor ResnetBlock2D::operator()(const at::Tensor& input, const at::Tensor& temb) const {
+  auto hidden = norm1(input, style.act);
+  at::Tensor shift;
+  if (time_emb_proj) shift = (*time_emb_proj)(apply(style.act, temb));
+  if (shift.defined() && style.scale_shift) {
+    const auto parts = shift.unsqueeze(-1).unsqueeze(-1).chunk(2, 1);
+    hidden = apply(style.act, norm2(conv1(hidden)) * (1 + parts[0]) + parts[1]);
+  } else {
+    hidden = shifted(hidden, shift);
+  }
+  hidden = conv2.plus(hidden, conv_shortcut ? (*conv_shortcut)(input) : input);
   return style.output_scale_factor == 1 ? hidden : hidden / style.output_scale_factor;
 }
 

@@ -35,6 +35,9 @@ struct ResnetBlock2D {
   GroupNorm norm2;
   Conv2d conv2;
   std::optional<Conv2d> conv_shortcut;
+
+ private:
+  at::Tensor shifted(const at::Tensor& x, const at::Tensor& shift) const;
 };
 
 // Halves height and width. padding 0 pads right and bottom by one, as the VAE's encoder does.

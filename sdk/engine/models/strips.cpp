@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "sdk/engine/kernels/group_norm.hpp"
+
 namespace dream::engine {
 namespace {
 
@@ -20,7 +22,7 @@ struct Affine {
   at::Tensor operator()(const at::Tensor& rows) const { return rows * factor + offset; }
 };
 
-Affine affine_of(const GroupNorm& norm, const at::Tensor& map) {
+Affine plain_affine(const GroupNorm& norm, const at::Tensor& map) {
   const auto channels = map.size(1);
   const auto pixels = map.permute({0, 2, 3, 1}).reshape({-1, norm.groups, channels / norm.groups});
   const auto [variance, mean] = at::var_mean(pixels.to(at::kFloat), at::IntArrayRef{0, 2},
@@ -34,6 +36,22 @@ Affine affine_of(const GroupNorm& norm, const at::Tensor& map) {
     return values.to(map.dtype()).view({1, -1, 1, 1});
   };
   return {shaped(factor), shaped(offset)};
+}
+
+// Rows of `map` to act(norm(rows)).
+std::function<at::Tensor(const at::Tensor&)> normalised(const GroupNorm& norm, Activation act,
+                                                        const at::Tensor& map) {
+  if (!has_group_norm_kernel(map)) {
+    return [affine = plain_affine(norm, map), act](const at::Tensor& rows) {
+      return apply(act, affine(rows));
+    };
+  }
+  const GroupNormWeights weights{norm.weight, norm.bias, norm.groups, norm.eps};
+  return [affine = group_norm_affine(map, weights), act](const at::Tensor& rows) {
+    const bool silu = act == Activation::silu;
+    const auto scaled = scale_channels(rows, affine, silu);
+    return silu ? scaled : apply(act, scaled);
+  };
 }
 
 at::Tensor empty_map(const at::Tensor& like, std::int64_t channels, std::int64_t height,
@@ -69,11 +87,10 @@ at::Tensor convolved(const Conv2d& conv, const at::Tensor& map, std::int64_t fir
 at::Tensor in_strips(const GroupNorm& norm, Activation act, const Conv2d& conv,
                      const at::Tensor& input,
                      std::int64_t strip_bytes) {
-  const auto normalised = affine_of(norm, input);
-  auto output = empty_map(input, conv.weight.size(0), input.size(2), input.size(3));
+  const auto prepare = normalised(norm, act, input);
+  auto output = empty_map(input, conv.out_channels(), input.size(2), input.size(3));
   const auto rows_each = rows_per_strip(input, strip_bytes);
   for_strips(input.size(2), rows_each, [&](std::int64_t first, std::int64_t count) {
-    const auto prepare = [&](const at::Tensor& rows) { return apply(act, normalised(rows)); };
     output.narrow(2, first, count).copy_(convolved(conv, input, first, count, prepare));
   });
   return output;
@@ -82,10 +99,7 @@ at::Tensor in_strips(const GroupNorm& norm, Activation act, const Conv2d& conv,
 at::Tensor in_strips(const ResnetBlock2D& resnet, at::Tensor input,
                      std::int64_t strip_bytes) {
   const auto hidden = in_strips(resnet.norm1, resnet.style.act, resnet.conv1, input, strip_bytes);
-  const auto normalised = affine_of(resnet.norm2, hidden);
-  const auto prepare = [&](const at::Tensor& rows) {
-    return apply(resnet.style.act, normalised(rows));
-  };
+  const auto prepare = normalised(resnet.norm2, resnet.style.act, hidden);
   auto output = resnet.conv_shortcut ? empty_map(input, hidden.size(1), input.size(2),
                                                  input.size(3))
                                      : input;
@@ -102,7 +116,7 @@ at::Tensor in_strips(const ResnetBlock2D& resnet, at::Tensor input,
 at::Tensor in_strips(const Upsample2D& upsampler, const at::Tensor& input,
                      std::int64_t strip_bytes) {
   const auto width = input.size(3);
-  auto output = empty_map(input, upsampler.conv.weight.size(0), 2 * input.size(2), 2 * width);
+  auto output = empty_map(input, upsampler.conv.out_channels(), 2 * input.size(2), 2 * width);
   const auto rows = std::max(fewest_rows, rows_per_strip(input, strip_bytes) / 4);
   for_strips(input.size(2), rows, [&](std::int64_t first, std::int64_t count) {
     const auto begin = std::max<std::int64_t>(0, first - 1);
@@ -119,7 +133,7 @@ at::Tensor in_strips(const Downsample2D& downsampler, const at::Tensor& input,
                      std::int64_t strip_bytes) {
   // The VAE's: padded by a column and a row at the end only.
   const auto height = (input.size(2) - 2) / 2 + 1, width = (input.size(3) - 2) / 2 + 1;
-  auto output = empty_map(input, downsampler.conv.weight.size(0), height, width);
+  auto output = empty_map(input, downsampler.conv.out_channels(), height, width);
   const auto rows_each = rows_per_strip(input, strip_bytes) / 2;
   for_strips(height, rows_each, [&](std::int64_t first, std::int64_t count) {
     const auto end = std::min(input.size(2), 2 * (first + count) + 1);

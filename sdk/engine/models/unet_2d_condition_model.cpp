@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <utility>
+
+#include "sdk/engine/tensor/to_device.hpp"
 
 namespace dream::engine {
 namespace {
@@ -36,20 +39,60 @@ UNet2DConditionModel::UNet2DConditionModel(const UNetConfig& config, const Weigh
   }
 }
 
-at::Tensor UNet2DConditionModel::embed_time(double timestep, double guidance_scale,
-                                            const at::Tensor& sample) const {
-  at::Tensor guidance;
+UNet2DConditionModel::Codes UNet2DConditionModel::codes(double timestep, double guidance_scale,
+                                                        const at::Tensor& sample) const {
+  const auto sent = [&](const at::Tensor& code) {
+    return to_device(code.to(sample.scalar_type()), sample.device());
+  };
+  Codes codes{sent(config_.time_proj(timestep)), {}};
   if (config_.time_cond_proj_dim > 0)
-    guidance = guidance_code(guidance_scale, config_.time_cond_proj_dim).to(sample.options());
-  const auto embedding =
-      time_embedding_(config_.time_proj(timestep).to(sample.options()), guidance);
-  return config_.time_embed_act ? apply(*config_.time_embed_act, embedding) : embedding;
+    codes.guidance = sent(guidance_code(guidance_scale, config_.time_cond_proj_dim));
+  return codes;
 }
 
 at::Tensor UNet2DConditionModel::forward(const at::Tensor& sample, double timestep,
                                          TextContext& text, double guidance_scale,
                                          const UNetAdditions& additions) const {
-  const auto temb = embed_time(timestep, guidance_scale, sample);
+  const auto told = codes(timestep, guidance_scale, sample);
+  return sample.is_cuda() ? replayed(sample, told, text, additions)
+                          : computed(sample, told, text, additions);
+}
+
+at::Tensor UNet2DConditionModel::replayed(const at::Tensor& sample, const Codes& codes,
+                                          TextContext& text, const UNetAdditions& additions) const {
+  // All that changes is an input, keys and values of the text too.
+  for (const auto& block : down_blocks_)
+    for (const auto& layer : block.attentions) layer.prepare(text);
+  if (mid_block_)
+    for (const auto& layer : mid_block_->attentions) layer.prepare(text);
+  for (const auto& block : up_blocks_)
+    for (const auto& layer : block.attentions) layer.prepare(text);
+  const std::vector lists{std::vector{sample, codes.time, codes.guidance, additions.mid},
+                          additions.skips, additions.blocks, text.tensors()};
+  std::vector<at::Tensor> inputs;
+  for (const auto& list : lists) {
+    inputs.insert(inputs.end(), list.begin(), list.end());
+    inputs.emplace_back();  // tells where a list ends
+  }
+  return (*replay_)(inputs, [&](const std::vector<at::Tensor>& given) {
+    auto next = given.begin();
+    const auto taken = [&](std::size_t count) {
+      const std::vector list(next, next + static_cast<std::ptrdiff_t>(count));
+      next += static_cast<std::ptrdiff_t>(count) + 1;
+      return list;
+    };
+    const auto own = taken(lists[0].size());
+    UNetAdditions added{.skips = taken(lists[1].size()), .mid = own[3], .blocks = {}};
+    added.blocks = taken(lists[2].size());
+    auto same_text = text.with(taken(lists[3].size()));
+    return computed(own[0], {own[1], own[2]}, same_text, added);
+  });
+}
+
+at::Tensor UNet2DConditionModel::computed(const at::Tensor& sample, const Codes& codes,
+                                          TextContext& text, const UNetAdditions& additions) const {
+  auto temb = time_embedding_(codes.time, codes.guidance);
+  if (config_.time_embed_act) temb = apply(*config_.time_embed_act, temb);
   auto hidden = config_.center_input_sample ? 2 * sample - 1 : sample;
   hidden = conv_in_(hidden.contiguous(at::MemoryFormat::ChannelsLast));
 
@@ -72,7 +115,7 @@ at::Tensor UNet2DConditionModel::forward(const at::Tensor& sample, double timest
     }
     hidden = block(std::move(hidden), temb, text, skips, size);
   }
-  return conv_out_(apply(config_.resnet.act, conv_norm_out_(hidden)));
+  return conv_out_(conv_norm_out_(hidden, config_.resnet.act));
 }
 
 }  // namespace dream::engine

@@ -6,9 +6,11 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
+#include "sdk/engine/kernels/replay.hpp"
 #include "sdk/engine/models/embeddings.hpp"
 #include "sdk/engine/models/unet_2d_blocks.hpp"
 #include "sdk/engine/models/unet_config.hpp"
@@ -37,7 +39,15 @@ class UNet2DConditionModel {
   const UNetConfig& config() const { return config_; }
 
  private:
-  at::Tensor embed_time(double timestep, double guidance_scale, const at::Tensor& sample) const;
+  // Timestep and guidance scale as a call's input: [1, channels] where the sample is.
+  struct Codes {
+    at::Tensor time, guidance;
+  };
+  Codes codes(double timestep, double guidance_scale, const at::Tensor& sample) const;
+  at::Tensor computed(const at::Tensor& sample, const Codes& codes, TextContext& text,
+                      const UNetAdditions& additions) const;
+  at::Tensor replayed(const at::Tensor& sample, const Codes& codes, TextContext& text,
+                      const UNetAdditions& additions) const;
 
   UNetConfig config_;
   TimestepEmbedding time_embedding_;
@@ -47,6 +57,7 @@ class UNet2DConditionModel {
   std::vector<UpBlock2D> up_blocks_;
   GroupNorm conv_norm_out_;
   Conv2d conv_out_;
+  std::shared_ptr<Replay> replay_ = std::make_shared<Replay>();
 };
 
 }  // namespace dream::engine

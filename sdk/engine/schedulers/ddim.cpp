@@ -7,6 +7,7 @@
 
 #include "sdk/engine/schedulers/noise_schedule.hpp"
 #include "sdk/engine/schedulers/scheduler.hpp"
+#include "sdk/engine/tensor/to_device.hpp"
 
 namespace dream::engine {
 namespace {
@@ -65,7 +66,7 @@ class DDIMScheduler final : public Scheduler {
     const at::Tensor prev_sample = std::sqrt(alpha_prod_t_prev) * pred_original_sample + direction;
     if (eta_ == 0) return prev_sample;
     const at::Tensor noise = at::randn(sample.sizes(), generator, at::dtype(at::kFloat));
-    return prev_sample + deviation * noise.to(sample.device());
+    return prev_sample + deviation * to_device(noise, sample.device());
   }
 
   at::Tensor add_noise(const at::Tensor& original, const at::Tensor& noise,

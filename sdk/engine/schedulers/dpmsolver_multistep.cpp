@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "sdk/engine/schedulers/solver_scheduler.hpp"
+#include "sdk/engine/tensor/to_device.hpp"
 
 namespace dream::engine {
 namespace {
@@ -59,7 +60,7 @@ class DPMSolverMultistepScheduler final : public SolverScheduler {
     at::Tensor prev_sample = update(order, sample.to(at::kFloat));
     if (stochastic_) {
       const at::Tensor noise = at::randn(sample.sizes(), generator, at::dtype(at::kFloat));
-      prev_sample = prev_sample + noise_coeff() * noise.to(prev_sample.device());
+      prev_sample = prev_sample + noise_coeff() * to_device(noise, prev_sample.device());
     }
     next_step();
     return prev_sample.to(converted.scalar_type());

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "sdk/engine/schedulers/sigma_scheduler.hpp"
+#include "sdk/engine/tensor/to_device.hpp"
 
 namespace dream::engine {
 namespace {
@@ -33,7 +34,7 @@ class EulerAncestralDiscreteScheduler final : public SigmaScheduler {
         (sample - pred_original_sample(model_output, sample, from)) / from;
     const at::Tensor noise = at::randn(sample.sizes(), generator, at::dtype(at::kFloat));
     const at::Tensor prev_sample =
-        sample + derivative * (down - from) + noise.to(sample.device()) * up;
+        sample + derivative * (down - from) + to_device(noise, sample.device()) * up;
     next_step();
     return prev_sample;
   }

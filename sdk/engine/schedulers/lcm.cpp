@@ -9,6 +9,7 @@
 #include "sdk/engine/engine.hpp"
 #include "sdk/engine/schedulers/noise_schedule.hpp"
 #include "sdk/engine/schedulers/scheduler.hpp"
+#include "sdk/engine/tensor/to_device.hpp"
 
 namespace dream::engine {
 namespace {
@@ -69,7 +70,7 @@ class LCMScheduler final : public Scheduler {
     ++step_index_;
     if (step_index_ >= timesteps_.size()) return denoised;
     const at::Tensor noise = at::randn(sample.sizes(), generator, at::dtype(at::kFloat));
-    return add_noise(denoised, noise.to(sample.device()), timesteps_[step_index_]);
+    return add_noise(denoised, to_device(noise, sample.device()), timesteps_[step_index_]);
   }
 
   at::Tensor add_noise(const at::Tensor& original, const at::Tensor& noise,

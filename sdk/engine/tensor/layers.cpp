@@ -15,10 +15,46 @@
 #include <stdexcept>
 #include <utility>
 
+#include "sdk/engine/kernels/fused.hpp"
+#include "sdk/engine/kernels/group_norm.hpp"
 #include "sdk/engine/kernels/packed.hpp"
 #include "sdk/engine/kernels/switches.hpp"
+#include "sdk/engine/kernels/winograd.hpp"
 
 namespace dream::engine {
+namespace {
+
+bool can_use_winograd(const Compute& compute, const Conv2d::Shape& shape) {
+  return can_pack(compute) && shape.kernel == 3 && shape.stride == 1 && shape.padding == 1 &&
+         fits_winograd(shape.in, shape.out) && is_on("winograd");
+}
+
+// The matrices are made together when the first of them is asked for, and each is shared.
+std::vector<at::Tensor> packed_products(const Weights& weights,
+                                        const std::function<at::Tensor()>& plain) {
+  at::Tensor matrices;
+  std::vector<at::Tensor> products;
+  for (std::int64_t i = 0; i < winograd_products; ++i) {
+    products.push_back(weights.derived(fmt::format("winograd {}", i), {"weight"}, [&] {
+      if (!matrices.defined()) matrices = winograd_filters(plain());
+      return pack_linear(matrices[i]);
+    }));
+  }
+  return products;
+}
+
+// A 1x1 convolution, as a linear layer over channels; channels_last makes the permutations views.
+at::Tensor over_pixels(const at::Tensor& x, const at::Tensor& packed, const at::Tensor& bias,
+                       const at::Tensor& residual) {
+  const auto rows = [](const at::Tensor& map) {
+    return map.permute({0, 2, 3, 1}).reshape({-1, map.size(1)});
+  };
+  const auto y = residual.defined() ? packed_linear_add(rows(x), packed, bias, rows(residual))
+                                    : packed_linear(rows(x), packed, bias);
+  return y.view({x.size(0), x.size(2), x.size(3), -1}).permute({0, 3, 1, 2});
+}
+
+}  // namespace
 
 bool can_pack(const Compute& compute) {
   return compute.pack && compute.device.is_cpu() && compute.dtype == at::kFloat &&
@@ -66,14 +102,41 @@ Conv2d::Conv2d(const Weights& weights, const Shape& shape)
         .contiguous(at::MemoryFormat::ChannelsLast);
   };
   const auto packed = [&] { return pack_convolution(plain(), stride, padding); };
-  weight = shape.kernel > 1 && can_pack(weights.compute())
-               ? weights.derived("packed", {"weight"}, packed)
-               : weights.derived("channels_last", {"weight"}, plain);
+  const auto packed_matrix = [&] { return pack_linear(plain().view({shape.out, shape.in})); };
+  const bool pointwise = shape.kernel == 1 && stride == 1 && padding == 0;
+  if (!can_pack(weights.compute())) {
+    weight = weights.derived("channels_last", {"weight"}, plain);
+  } else if (can_use_winograd(weights.compute(), shape)) {
+    products = packed_products(weights, plain);
+  } else {
+    weight = pointwise ? weights.derived("packed matrix", {"weight"}, packed_matrix)
+                       : weights.derived("packed", {"weight"}, packed);
+  }
 }
 
 at::Tensor Conv2d::operator()(const at::Tensor& x) const {
-  return weight.is_mkldnn() ? packed_convolution(x, weight, bias, stride, padding)
-                            : at::conv2d(x, weight, bias, stride, padding);
+  if (!products.empty()) return winograd_convolution(x, products, bias, {});
+  if (!weight.is_mkldnn()) return at::conv2d(x, weight, bias, stride, padding);
+  return weight.dim() == 2 ? over_pixels(x, weight, bias, {})
+                           : packed_convolution(x, weight, bias, stride, padding);
+}
+
+at::Tensor Conv2d::plus(const at::Tensor& x, const at::Tensor& residual) const {
+  if (auto y = without_bias(x);
+      y && y->is_contiguous(at::MemoryFormat::ChannelsLast) && is_on("residual")) {
+    add_bias_residual_(*y, bias, residual.contiguous(at::MemoryFormat::ChannelsLast));
+    return *y;
+  }
+  const bool packed = !products.empty() || weight.is_mkldnn();
+  if (!packed || !is_on("residual")) return residual + (*this)(x);
+  if (!products.empty()) return winograd_convolution(x, products, bias, residual);
+  return weight.dim() == 2 ? over_pixels(x, weight, bias, residual)
+                           : packed_convolution_add(x, weight, bias, residual, stride, padding);
+}
+
+std::optional<at::Tensor> Conv2d::without_bias(const at::Tensor& x) const {
+  if (!has_cuda_kernels(x)) return std::nullopt;
+  return at::conv2d(x, weight, {}, stride, padding);
 }
 
 GroupNorm::GroupNorm(const Weights& weights, std::int64_t channels, std::int64_t group_count,
@@ -89,7 +152,18 @@ GroupNorm::GroupNorm(const Weights& weights, std::int64_t channels, std::int64_t
 }
 
 at::Tensor GroupNorm::operator()(const at::Tensor& x) const {
-  return at::group_norm(x, groups, weight, bias, eps);
+  if (!has_group_norm_kernel(x)) return at::group_norm(x, groups, weight, bias, eps);
+  return scale_channels(x, group_norm_affine(x, {weight, bias, groups, eps}), /*silu=*/false);
+}
+
+at::Tensor GroupNorm::operator()(const at::Tensor& x, Activation act,
+                                 const at::Tensor& shift) const {
+  if (has_group_norm_kernel(x)) {
+    const auto affine = group_norm_affine(x, {weight, bias, groups, eps}, shift);
+    if (act == Activation::silu) return scale_channels(x, affine, /*silu=*/true);
+    return apply(act, scale_channels(x, affine, false));
+  }
+  return apply(act, (*this)(shift.defined() ? x + shift.unsqueeze(-1).unsqueeze(-1) : x));
 }
 
 LayerNorm::LayerNorm(const Weights& weights, std::int64_t channels, double epsilon)

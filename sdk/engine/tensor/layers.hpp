@@ -8,8 +8,10 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sdk/engine/tensor/weights.hpp"
 
@@ -37,6 +39,8 @@ struct Linear {
   Linear(at::Tensor matrix, at::Tensor offset);
 };
 
+enum class Activation { silu, gelu, mish, relu, quick_gelu };
+
 // NCHW, square kernel.
 struct Conv2d {
   struct Shape {
@@ -44,14 +48,23 @@ struct Conv2d {
   };
   Conv2d(const Weights& weights, const Shape& shape);
   at::Tensor operator()(const at::Tensor& x) const;
+  // y + residual, which has y's shape.
+  at::Tensor plus(const at::Tensor& x, const at::Tensor& residual) const;
+  // On a device where the bias is a pass over the map of its own: y without it, for who adds it
+  // with something else. Elsewhere nullopt.
+  std::optional<at::Tensor> without_bias(const at::Tensor& x) const;
+  std::int64_t out_channels() const { return bias.size(0); }
 
   at::Tensor weight, bias;
+  std::vector<at::Tensor> products;  // of kernels/winograd.hpp, in the weight's place
   std::int64_t stride, padding;
 };
 
 struct GroupNorm {
   GroupNorm(const Weights& weights, std::int64_t channels, std::int64_t groups, double eps);
   at::Tensor operator()(const at::Tensor& x) const;
+  // act(norm(x + shift)); `shift` is [1 or batch, channels], undefined for none.
+  at::Tensor operator()(const at::Tensor& x, Activation act, const at::Tensor& shift = {}) const;
 
   at::Tensor weight, bias;
   std::int64_t groups;
@@ -65,8 +78,6 @@ struct LayerNorm {
   at::Tensor weight, bias;
   double eps;
 };
-
-enum class Activation { silu, gelu, mish, relu, quick_gelu };
 
 // Names as diffusers and transformers spell them ("swish" is silu). Throws through config.fail().
 Activation activation(Config& config, const std::string& key, const std::string& fallback);
