@@ -26,11 +26,15 @@ class Reply:
 
 
 def run_annotators(operations, inputs, networks=None):
-    """`inputs` are arrays by name; `networks` state dicts, or lists of the outputs of each call."""
+    """`inputs` are arrays by name; `networks` state dicts, paths of weights, or lists with the
+    outputs of each call."""
     inputs = {name: np.ascontiguousarray(array, np.float32) for name, array in inputs.items()}
     with tempfile.TemporaryDirectory() as folder:
         sources = {}
         for name, source in (networks or {}).items():
+            if isinstance(source, Path):
+                sources[name] = {"weights": str(source)}
+                continue
             if isinstance(source, dict):
                 path = Path(folder, name + ".pth")
                 torch.save(source, path)
@@ -60,16 +64,19 @@ def annotate(annotator, picture, settings=None, networks=None):
     return drawn.astype(np.uint8), reply
 
 
-def fill(module):
+def fill(module, scattered=False):
     """Sets every tensor from its name and index, so that two builds agree without a stored file.
 
-    Kernels keep the size of what flows through them; norms stay near the identity.
+    Kernels keep the size of what flows through them; norms stay near the identity. A plain wave
+    makes matrices of rank 2, of which deep networks leave nothing: scattered ones have all ranks.
     """
     for name, tensor in module.state_dict().items():
         if not tensor.is_floating_point():
             continue
         phase = zlib.crc32(name.encode()) % 1000
         wave = torch.sin(12.9898 * torch.arange(tensor.numel(), dtype=torch.float64) + phase)
+        if scattered:
+            wave = (wave * 43758.5453).frac()
         wave = wave.reshape(tensor.shape)
         if name.endswith("running_var") or (tensor.dim() == 1 and name.endswith("weight")):
             tensor.copy_(1 + 0.1 * wave)

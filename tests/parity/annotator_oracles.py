@@ -1,10 +1,15 @@
 """controlnet-aux beside our annotators: 0.0.10, and 0.0.1, which the original templates ran.
 
 Both are installed without what they depend on, so their packages cannot be imported whole: parts of
-them are, below a package that only knows the folder.
+them are, below a package that only knows the folder. torchvision is not there even where it is
+installed, and only while they are imported: none of them computes with it, and where transformers
+sees it, it picks other image processors.
 """
 import colorsys
+import contextlib
 import importlib
+import importlib.abc
+import importlib.machinery
 import importlib.util
 import sys
 import types
@@ -18,15 +23,49 @@ import torch
 ORIGINAL = Path(sys.prefix).parent / "controlnet-aux-0.0.1" / "controlnet_aux"
 
 
-def stand_in(name, **members):
-    """What a part imports and no test uses, or uses for one function."""
-    if importlib.util.find_spec(name.split(".")[0]) is None:
-        for i, _ in enumerate(name.split(".")):
-            sys.modules.setdefault(".".join(name.split(".")[:i + 1]), types.ModuleType(name))
-        vars(sys.modules[name]).update(members)
+class Hollow(types.ModuleType):
+    """A module in which every name is an empty class."""
+    __path__ = []
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (), {})
 
 
-stand_in("torchvision.transforms", ToPILImage=object, ToTensor=object)
+class HollowFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Makes every module of torchvision hollow, and what timm does with it to data sets."""
+
+    @staticmethod
+    def is_hollow(name):
+        return name.partition(".")[0] == "torchvision" or (name + ".").startswith("timm.data.")
+
+    def find_spec(self, name, path=None, target=None):
+        if self.is_hollow(name):
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+        return None
+
+    def create_module(self, spec):
+        return Hollow(spec.name)
+
+    def exec_module(self, module):
+        pass
+
+
+@contextlib.contextmanager
+def without_torchvision():
+    finder = HollowFinder()
+    known = {name: sys.modules.pop(name) for name in list(sys.modules) if finder.is_hollow(name)}
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in [name for name in sys.modules if finder.is_hollow(name)]:
+            del sys.modules[name]
+        sys.modules.update(known)
+
+
 if importlib.util.find_spec("matplotlib") is None:
     sys.modules["matplotlib"] = types.SimpleNamespace(colors=types.SimpleNamespace(
         hsv_to_rgb=lambda hsv: np.array(colorsys.hsv_to_rgb(*hsv))))
@@ -45,12 +84,14 @@ package("original", ORIGINAL)
 
 def aux(name):
     """A module of controlnet-aux 0.0.10."""
-    return importlib.import_module(f"aux.{name}")
+    with without_torchvision():
+        return importlib.import_module(f"aux.{name}")
 
 
 def original(name):
     """A module of controlnet-aux 0.0.1."""
-    return importlib.import_module(f"original.{name}")
+    with without_torchvision():
+        return importlib.import_module(f"original.{name}")
 
 
 def original_hed():

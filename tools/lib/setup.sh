@@ -17,9 +17,10 @@ oracle_wheels=(
   numpy diffusers==0.42.1 transformers==5.18 accelerate safetensors peft==0.21.2 compel==2.5.1
   opencv-python-headless scipy scikit-image einops pillow pytest pytest-timeout requests
 )
-# Oracles of the annotators, without what they ask for: torch, timm and more in other versions. The
-# older one is what the original templates ran.
-annotator_wheels=(controlnet-aux==0.0.10 controlnet-aux==0.0.1)
+# Oracles of the annotators, without what they ask for: torch, torchvision and more. The older one
+# is what the original templates ran.
+annotator_wheels=(controlnet-aux==0.0.10 timm==1.0.29)
+original_annotator_wheel=controlnet-aux==0.0.1
 cog_wheels=(cog==0.23.1 replicate==1.0.7)
 
 say() { printf 'dream: %s\n' "$*" >&2; }
@@ -74,15 +75,15 @@ install_torch() {
 
 install_oracles() {
   local stamp="$root/.deps/oracles.stamp" wanted
-  wanted="${oracle_wheels[*]} ${annotator_wheels[*]} ${cog_wheels[*]}"
+  wanted="${oracle_wheels[*]} ${annotator_wheels[*]} $original_annotator_wheel ${cog_wheels[*]}"
   [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
   quietly "$log" "installing the live oracles (diffusers, transformers, …)" \
     "$root/.deps/venv/bin/pip" install "torch==$torch_version" "${oracle_wheels[@]}"
   quietly "$log" "installing the annotators' oracles" \
-    "$root/.deps/venv/bin/pip" install --no-deps "${annotator_wheels[0]}"
+    "$root/.deps/venv/bin/pip" install --no-deps "${annotator_wheels[@]}"
   quietly "$log" "installing the annotators' older oracle" \
     "$root/.deps/venv/bin/pip" install --no-deps --upgrade \
-    --target "$root/.deps/controlnet-aux-0.0.1" "${annotator_wheels[1]}"
+    --target "$root/.deps/controlnet-aux-0.0.1" "$original_annotator_wheel"
   [ -d "$root/.deps/cog" ] || quietly "$log" "making .deps/cog" python3 -m venv "$root/.deps/cog"
   quietly "$log" "installing the Cog oracle" "$root/.deps/cog/bin/pip" install "${cog_wheels[@]}"
   quietly "$log" "fetching the full CLIP vocabulary" \

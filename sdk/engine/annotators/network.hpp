@@ -6,8 +6,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,23 +21,35 @@
 
 namespace dream::engine {
 
+// Without the counters that batch norms keep while they train.
+weights::WeightMap without_counters(weights::WeightMap tensors);
+
 // The tensors of a weight file, or of a folder that holds one, in any format that weights/ reads;
-// without the counters that batch norms keep while they train.
+// without_counters().
 weights::WeightMap read_network_tensors(const std::filesystem::path& path);
+
+// Takes out tensors that files have and that no result depends on: names that begin like one of
+// `prefixes`.
+void drop_tensors(weights::WeightMap& tensors, std::initializer_list<std::string_view> prefixes);
 
 // The engine's device, in fp32: the precision in which these networks were published and in which
 // the thresholds behind them were chosen.
 Compute network_compute(const Compute& engine);
 
+// Throws InvalidInput unless the sides of [1, 3, height, width] are multiples of `multiple`.
+void check_multiple(const at::Tensor& pixels, std::int64_t multiple);
+
 std::int64_t byte_count(const Weights& weights);
 
-// Model has a constructor from Weights, `input_shape` (-1: any size from 1 on) and an operator()
-// from a tensor of that shape, on the device, to a vector of tensors.
+// Model has a constructor from Weights (and its config, where it has one), `input_shape` (-1: any
+// size from 1 on) and an operator() from a tensor of that shape, on the device, to a vector of
+// tensors.
 template <class Model>
 class TorchNetwork final : public AnnotatorNetwork {
  public:
-  explicit TorchNetwork(const Weights& weights)
-      : model_(weights), device_(weights.compute().device), bytes_(byte_count(weights)) {}
+  template <class... Extra>
+  explicit TorchNetwork(const Weights& weights, const Extra&... extra)
+      : model_(weights, extra...), device_(weights.compute().device), bytes_(byte_count(weights)) {}
 
   std::vector<HostTensor> run(const HostTensor& input) const override {
     check_shape("the annotator's input", input, Model::input_shape());
@@ -55,12 +69,13 @@ class TorchNetwork final : public AnnotatorNetwork {
 };
 
 // `place` is what messages call the file. Throws std::runtime_error naming file and tensor.
-template <class Model>
+template <class Model, class... Extra>
 std::shared_ptr<const AnnotatorNetwork> make_network(weights::WeightMap tensors,
                                                      const std::filesystem::path& place,
-                                                     const Compute& compute, const Warn& warn) {
+                                                     const Compute& compute, const Warn& warn,
+                                                     const Extra&... extra) {
   const Weights weights(std::move(tensors), place.string(), network_compute(compute));
-  auto network = std::make_shared<const TorchNetwork<Model>>(weights);
+  auto network = std::make_shared<const TorchNetwork<Model>>(weights, extra...);
   weights.report_unused(warn);
   return network;
 }

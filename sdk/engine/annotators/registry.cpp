@@ -24,6 +24,9 @@ constexpr std::array kinds = {
     Kind{"openpose-body", load_openpose_body},
     Kind{"openpose-hand", load_openpose_hand},
     Kind{"openpose-face", load_openpose_face},
+    Kind{"midas", load_midas},
+    Kind{"normalbae", load_normalbae},
+    Kind{"upernet", load_upernet},
 };
 
 }  // namespace

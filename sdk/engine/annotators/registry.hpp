@@ -25,6 +25,9 @@ MakeAnnotatorNetwork load_controlnet_hed;
 MakeAnnotatorNetwork load_pidinet;
 MakeAnnotatorNetwork load_lineart;
 MakeAnnotatorNetwork load_mlsd;
+MakeAnnotatorNetwork load_midas;
+MakeAnnotatorNetwork load_normalbae;
+MakeAnnotatorNetwork load_upernet;
 MakeAnnotatorNetwork load_openpose_body, load_openpose_hand, load_openpose_face;  // openpose.cpp
 
 }  // namespace dream::engine

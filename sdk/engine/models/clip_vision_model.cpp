@@ -6,30 +6,9 @@
 
 #include <utility>
 
+#include "sdk/engine/tensor/pretrained_keys.hpp"
+
 namespace dream::engine {
-namespace {
-
-// Settings of text generation and training that transformers 4 wrote into every config.
-void ignore_foreign_keys(Config& config) {
-  config.ignore({"add_cross_attention", "bad_words_ids", "begin_suppress_tokens", "bos_token_id",
-                 "chunk_size_feed_forward", "cross_attention_hidden_size", "decoder_start_token_id",
-                 "diversity_penalty", "do_sample", "early_stopping", "encoder_no_repeat_ngram_size",
-                 "eos_token_id", "exponential_decay_length_penalty", "finetuning_task",
-                 "forced_bos_token_id", "forced_eos_token_id", "is_decoder", "is_encoder_decoder",
-                 "length_penalty", "max_length", "min_length", "no_repeat_ngram_size",
-                 "num_beam_groups", "num_beams", "num_return_sequences", "output_attentions",
-                 "output_hidden_states", "output_scores", "pad_token_id", "prefix",
-                 "problem_type", "pruned_heads", "remove_invalid_values", "repetition_penalty",
-                 "return_dict", "return_dict_in_generate", "sep_token_id", "suppress_tokens",
-                 "task_specific_params", "temperature", "tf_legacy_loss", "tie_encoder_decoder",
-                 "tie_word_embeddings", "tokenizer_class", "top_k", "top_p", "torchscript",
-                 "typical_p", "use_bfloat16"});
-  config.ignore({"architectures", "attention_dropout", "dropout", "dtype", "id2label",
-                 "initializer_factor", "initializer_range", "label2id", "model_type",
-                 "projection_dim", "torch_dtype", "transformers_version"});
-}
-
-}  // namespace
 
 VisionEncoderConfig read_vision_encoder_config(Config config, const Warn& warn) {
   VisionEncoderConfig vision;
@@ -48,7 +27,8 @@ VisionEncoderConfig read_vision_encoder_config(Config config, const Warn& warn) 
                                           vision.patch_size, vision.image_size));
   }
   config.only("num_channels", 3);
-  ignore_foreign_keys(config);
+  config.ignore({"attention_dropout", "dropout", "initializer_factor", "projection_dim"});
+  ignore_pretrained_keys(config);
   config.finish(warn);
   return vision;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <opencv2/imgproc.hpp>
@@ -17,6 +18,13 @@ cv::Mat plane(const engine::HostTensor& map, std::int64_t index) {
   const auto height = map.shape.at(2), width = map.shape.at(3);
   const float* first = map.data.data() + index * height * width;
   return {static_cast<int>(height), static_cast<int>(width), CV_32F, const_cast<float*>(first)};
+}
+
+cv::Mat resized(const engine::Picture& picture, int width, int height, bool grows) {
+  cv::Mat result;
+  cv::resize(view(picture), result, {width, height}, 0, 0,
+             grows ? cv::INTER_LANCZOS4 : cv::INTER_AREA);
+  return result;
 }
 
 }  // namespace
@@ -36,10 +44,13 @@ cv::Mat at_resolution(const engine::Picture& picture, int resolution) {
         "a picture of {} x {} pixels is too long for its annotator, which would look at {} x {}",
         picture.width, picture.height, width, height));
   }
-  cv::Mat resized;
-  cv::resize(view(picture), resized, {static_cast<int>(width), static_cast<int>(height)}, 0, 0,
-             scale > 1 ? cv::INTER_LANCZOS4 : cv::INTER_AREA);
-  return resized;
+  return resized(picture, static_cast<int>(width), static_cast<int>(height), scale > 1);
+}
+
+cv::Mat at_size(const engine::Picture& picture, int width, int height) {
+  const bool grows = static_cast<double>(width) * height >
+                     static_cast<double>(picture.width) * picture.height;
+  return resized(picture, width, height, grows);
 }
 
 engine::HostTensor to_network(const cv::Mat& picture, float divisor, float offset) {
@@ -53,6 +64,17 @@ engine::HostTensor to_network(const cv::Mat& picture, float divisor, float offse
     for (int x = 0; x < picture.cols; ++x)
       for (int c = 0; c < count; ++c)
         out[c * plane_size + x] = row[x * count + c] / divisor + offset;
+  }
+  return tensor;
+}
+
+engine::HostTensor to_imagenet_range(const cv::Mat& rgb) {
+  constexpr std::array mean = {0.485F, 0.456F, 0.406F}, deviation = {0.229F, 0.224F, 0.225F};
+  auto tensor = to_network(rgb, 255, 0);
+  for (std::size_t c = 0; c < mean.size(); ++c) {
+    const auto first = tensor.data.begin() + static_cast<std::ptrdiff_t>(c * rgb.total());
+    std::transform(first, first + static_cast<std::ptrdiff_t>(rgb.total()), first,
+                   [&](float value) { return (value - mean[c]) / deviation[c]; });
   }
   return tensor;
 }

@@ -17,8 +17,14 @@ cv::Mat view(const engine::Picture& picture);
 // thin that it would grow out of bounds.
 cv::Mat at_resolution(const engine::Picture& picture, int resolution);
 
+// A copy of width x height, with the same filters.
+cv::Mat at_size(const engine::Picture& picture, int width, int height);
+
 // 8-bit height x width x channels to [1, channels, height, width]: value / divisor + offset.
 engine::HostTensor to_network(const cv::Mat& picture, float divisor, float offset);
+// 8-bit RGB to [1, 3, height, width], with the mean and the deviation of ImageNet's pictures taken
+// off each channel.
+engine::HostTensor to_imagenet_range(const cv::Mat& rgb);
 
 // Channel `index` of the map [1, channels, height, width], CV_32F; a copy.
 cv::Mat channel(const engine::HostTensor& map, int index);
