@@ -2,6 +2,7 @@
 import base64
 import io
 import json
+import subprocess
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from control_store import ADAPTERS, CONTROLNETS, EMOJI_SD, TEMPLATES, make_store
-from harness import ROOT, Server, wait_until
+from harness import BUILD, ROOT, Server, wait_until
 
 SMALL = {"prompt": "a fox", "seed": 7, "num_inference_steps": 2, "width": 128, "height": 128}
 LED = CONTROLNETS + ADAPTERS
@@ -249,3 +250,21 @@ def test_a_template_without_weights_says_so(tmp_path):
         assert error == "This is a template, not a real model - add weights"
     finally:
         server.kill()
+
+
+def test_the_command_line_writes_map_and_picture(store, tmp_path):
+    photo().save(tmp_path / "photo.png")
+    done = subprocess.run(
+        [BUILD / "bin/dream", "predict", "controlnet-canny", "--weights", EMOJI_SD, "--models",
+         store, "-i", "control_image=@photo.png", "-i", "return_processed_control=true",
+         "-i", "extra_controls=canny=@photo.png@0.5[0,0.5]", "-i", "seed=7",
+         "-i", "num_inference_steps=2", "-o", "out"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    names = ["control.png", "control-2.png", "seed-7.png"]
+    assert [line.rsplit("/", 1)[-1] for line in done.stdout.split()] == names
+    edges = cv2.Canny(np.asarray(photo()), 100, 200)
+    assert (np.asarray(Image.open(tmp_path / "out/control.png")) == edges[..., None]).all()
+    bad = subprocess.run(
+        [BUILD / "bin/dream", "predict", "vanilla", "--models", store, "-i",
+         "extra_controls=canny=@gone.png"], cwd=tmp_path, capture_output=True, text=True)
+    assert bad.returncode == 2 and "extra_controls/0" in bad.stderr and "gone" in bad.stderr

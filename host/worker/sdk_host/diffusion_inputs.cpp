@@ -181,8 +181,8 @@ void add_further(std::vector<InputSpec>& inputs) {
            flag("paste_original",
                 "With a mask: put the image's own pixels back where the mask is black.", true),
            choice("output_format", "File format of the pictures.", {"png", "jpg", "webp"}, "png"),
-           ranged("output_quality", DREAM_INTEGER, "Quality of jpg and webp files; png is lossless.",
-                  1, 100, 95),
+           ranged("output_quality", DREAM_INTEGER,
+                  "Quality of jpg and webp files; png is lossless.", 1, 100, 95),
        })
     inputs.push_back(input);
 }

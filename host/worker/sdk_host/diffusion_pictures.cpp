@@ -24,7 +24,8 @@ std::optional<engine::Picture> read_picture(const RunState& run, std::string_vie
 }
 
 imaging::Size output_size(const RunState& run, const engine::ModelInfo& model,
-                          std::optional<imaging::Size> image, std::optional<imaging::Size> control) {
+                          std::optional<imaging::Size> image,
+                          std::optional<imaging::Size> control) {
   const imaging::Size given{run.input_or("width", 0), run.input_or("height", 0)};
   const auto& leading = image ? image : control;
   if (!leading) {
@@ -88,7 +89,8 @@ void fit_pictures(const RunState& run, const engine::ModelInfo& model,
   auto fitted = engine::convert(imaging::apply(placement, *image, imaging::Border::edge), 3);
   request.image = engine::Image{fitted.width, fitted.height, std::move(fitted.data)};
   if (pictures.mask) {
-    auto grey = engine::convert(imaging::apply(placement, *pictures.mask, imaging::Border::white), 1);
+    const auto laid = imaging::apply(placement, *pictures.mask, imaging::Border::white);
+    auto grey = engine::convert(laid, 1);
     request.mask = engine::Mask{grey.width, grey.height, std::move(grey.data)};
   }
   request.prompt_strength = run.input_or("prompt_strength", 0.8);

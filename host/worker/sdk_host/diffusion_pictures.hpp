@@ -25,8 +25,8 @@ struct InputPictures {
 InputPictures read_input_pictures(const RunState& run);
 
 // Sets width, height, image, mask and what belongs to them. `control` is the size of the picture
-// that leads, where it may decide the output's. Throws SdkError (DREAM_INVALID_INPUT) that names the
-// input.
+// that leads, where it may decide the output's. Throws SdkError (DREAM_INVALID_INPUT) that names
+// the input.
 void fit_pictures(const RunState& run, const engine::ModelInfo& model,
                   const InputPictures& pictures, std::optional<imaging::Size> control,
                   engine::GenerateRequest& request);

@@ -121,7 +121,8 @@ class Schema {
   Field<Member> in(Member Owner::*member, std::string_view name) {
     static_assert(std::derived_from<Inputs, Owner>, "dream: the member is not one of Inputs");
     static_assert(!std::same_as<Member, DiffusionInputs>,
-                  "dream: a DiffusionInputs member is declared by diffusion_inputs() or control_inputs()");
+                  "dream: a DiffusionInputs member is declared by diffusion_inputs() or "
+                  "control_inputs()");
     static_assert(detail::Shape<Member>::valid,
                   "dream: this type cannot be an input. An input is a std::string, integer (up to "
                   "64 bits signed), double, bool, dream::File, dream::Secret or dream::Json; a "
@@ -140,8 +141,9 @@ class Schema {
     bindings_.push_back(std::make_unique<detail::DiffusionBinding<Inputs>>());
   }
 
-  // In place of diffusion_inputs(): the same, and among them the inputs of a template that a picture
-  // leads: control_image, the annotator's options, return_processed_control, conditioning_scale …
+  // In place of diffusion_inputs(): the same, and among them the inputs of a template that a
+  // picture leads: control_image, the annotator's options, return_processed_control,
+  // conditioning_scale … SDK 1.1.
   template <class Owner>
   void control_inputs(DiffusionInputs Owner::*, ControlSource source) {
     static_assert(std::derived_from<Inputs, Owner>, "dream: the member is not one of Inputs");
