@@ -25,6 +25,10 @@ struct CountingLoop final : engine::DenoiseLoop {
 
 struct FakePipeline final : engine::Pipeline {
   const engine::ModelInfo& info() const override { return model; }
+  std::shared_ptr<const void> hold(
+      const std::function<void(const std::string&)>&) const override {
+    return nullptr;
+  }
   void generate(const engine::GenerateRequest&,
                 const std::function<void(int, engine::Image)>&) const override {}
   engine::HostTensor encode_prompt(const std::string& prompt, int clip_skip) const override {
