@@ -1,5 +1,7 @@
 #include "weights/store/check_model.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -20,9 +22,14 @@ void check(const FileBytes& bytes, const std::filesystem::path& path) {
     const auto archive = ZipArchive::open(bytes);
     if (open_zip_source(path)) return archive.verify();
   }
-  if (!is_single_file(path))
-    throw Error("it is no model: neither an output.zip (a diffusers folder with model_index.json) "
-                "nor a Stable Diffusion checkpoint");
+  std::string reason;
+  try {
+    if (is_single_file(path)) return;
+  } catch (const Error& error) {
+    reason = fmt::format(" ({})", error.what());
+  }
+  throw Error("it is no model: neither an output.zip (a diffusers folder with model_index.json) "
+              "nor a Stable Diffusion checkpoint" + reason);
 }
 
 }  // namespace

@@ -131,6 +131,8 @@ class ModelLoader::Load {
     for (const std::string& note : folder.notes()) warn_(note);
     known.scheduler = corrected_scheduler_config(folder.config("scheduler"));
     if (!parts.tokenizer) parts.tokenizer = tokenizer(folder);
+    // What is there already is held before room is made for the rest.
+    bool may_load = false;
     const auto part = [&](auto& held, const char* component, const auto& read_config) {
       using Model = decltype(held->model);
       if (!held) held = owner_.cache_->find<Part<Model>>(owner_.key(component));
@@ -138,12 +140,15 @@ class ModelLoader::Load {
       const auto make = [&](const PartFiles& files, const Weights& weights) {
         return Model(read_config({files.config, files.kind + "/config.json"}, warn_), weights);
       };
-      held = take<Model>(files_of(folder, component), make);
+      held = take<Model>(files_of(folder, component), make, may_load);
     };
-    part(parts.text_encoder, "text_encoder", read_text_encoder_config);
-    part(parts.unet, "unet", read_unet_config);
-    part(parts.vae, "vae", read_autoencoder_config);
-    if (!parts.safety_checker) parts.safety_checker = safety_checker(folder);
+    for (const bool loading : {false, true}) {
+      may_load = loading;
+      part(parts.text_encoder, "text_encoder", read_text_encoder_config);
+      part(parts.unet, "unet", read_unet_config);
+      part(parts.vae, "vae", read_autoencoder_config);
+      if (!parts.safety_checker) parts.safety_checker = safety_checker(folder, may_load);
+    }
     known.has_safety_checker = parts.safety_checker != nullptr;
     return parts;
   }
@@ -163,9 +168,9 @@ class ModelLoader::Load {
             std::move(read.files)};
   }
 
-  // One in memory that is made of the same, or a new one.
+  // One in memory that is made of the same, or, where it may be loaded, a new one.
   template <class Model, class Make>
-  std::shared_ptr<const Part<Model>> take(PartFiles files, const Make& make) {
+  std::shared_ptr<const Part<Model>> take(PartFiles files, const Make& make, bool may_load) {
     auto& cache = *owner_.cache_;
     const auto key = owner_.key(files.kind);
     for (const auto& [other, part] : cache.all<Part<Model>>(files.kind)) {
@@ -173,6 +178,7 @@ class ModelLoader::Load {
       cache.add_key(other, key);
       return cache.find<Part<Model>>(key);
     }
+    if (!may_load) return nullptr;
     const auto& compute = owner_.sources_.compute;
     const auto bytes = bytes_in_memory(files.tensors, compute);
     cache.make_room(bytes);
@@ -203,8 +209,10 @@ class ModelLoader::Load {
   }
 
   std::shared_ptr<const Part<StableDiffusionSafetyChecker>> safety_checker(
-      const weights::ModelFolder& folder) {
-    auto found = find_safety_checker(folder, owner_.sources_.safety_checker, warn_);
+      const weights::ModelFolder& folder, bool may_load) {
+    const Warn silent = [](const std::string&) {};
+    auto found = find_safety_checker(folder, owner_.sources_.safety_checker,
+                                     may_load ? warn_ : silent);
     if (!found) return nullptr;
     using Model = StableDiffusionSafetyChecker;
     if (auto held = owner_.cache_->find<Part<Model>>(owner_.key("safety_checker"))) return held;
@@ -215,7 +223,7 @@ class ModelLoader::Load {
     if (found->processor) configs["processor"] = without_remarks(*found->processor);
     return take<Model>({"safety_checker", found->place, std::move(configs),
                         std::move(found->tensors), std::move(found->files)},
-                       make);
+                       make, may_load);
   }
 
   const ModelLoader& owner_;

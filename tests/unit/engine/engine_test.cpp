@@ -131,6 +131,7 @@ TEST(Engine, LoadsAgainWhatHadToLeave) {
   const auto folder = model_like_emoji("dream_engine_budget", 1);
   const auto tuned = engine->load(folder, {});
   EXPECT_EQ(count_of(*engine, "unet"), 1) << "room for one";
+  EXPECT_EQ(count_of(*engine, "vae"), 1) << "the base's, though its UNet had to leave";
   EXPECT_LE(bytes_of(*engine), options.memory_budget);
   log.clear();
   std::vector<std::string> told;
