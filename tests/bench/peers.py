@@ -1,5 +1,5 @@
-"""One program's part of compare.py, in a process of its own: prints a JSON object with the seconds of
-a denoise step, the process's peak memory, and when it began and ended."""
+"""One program's part of compare.py, in a process of its own: prints a JSON object with the seconds
+of a denoise step, the process's peak memory, and when it began and ended."""
 import functools
 import json
 import os
