@@ -2,9 +2,11 @@
 #include "host/worker/sdk_host/control_plan.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
+#include <string>
 
 #include "host/worker/imaging/encode.hpp"
 #include "host/worker/sdk_host/control_kinds.hpp"
@@ -30,7 +32,9 @@ class ControlPlan : public testing::Test {
     schema_.set_control(source);
   }
   std::string picture(const std::string& name, int width, int height) {
-    const auto path = (fs::path(testing::TempDir()) / ("plan-" + name)).string();
+    // Tests run side by side, each in a process of its own.
+    const auto own = std::to_string(::getpid()) + "-" + name;
+    const auto path = (fs::path(testing::TempDir()) / own).string();
     write_file(path, imaging::encode(engine::blank_picture(width, height, 3), "png", 100));
     return path;
   }
