@@ -62,8 +62,10 @@ def test_weights_of_the_store_are_loaded_at_first_use(picture, tmp_path):
         done, lines = run(worker, tmp_path / "b", **inputs)
         assert done["status"] == "succeeded", done
         assert lines.shape == (61, 90, 3) and lines.std() > 1
-        # What is loaded stays.
-        (tmp_path / "annotator-lineart/sk_model.pth").unlink()
+        # What is loaded stays: the second use is one of the same network.
         done, again = run(worker, tmp_path / "c", **inputs)
         assert done["status"] == "succeeded"
+        worker.control.send({"type": "residents"})
+        [network] = worker.control.until("residents_result")[-1]["residents"]
+        assert network["kind"] == "annotator" and network["uses"] == 2
         np.testing.assert_array_equal(again, lines)

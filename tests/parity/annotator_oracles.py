@@ -66,9 +66,23 @@ def without_torchvision():
         sys.modules.update(known)
 
 
-if importlib.util.find_spec("matplotlib") is None:
-    sys.modules["matplotlib"] = types.SimpleNamespace(colors=types.SimpleNamespace(
-        hsv_to_rgb=lambda hsv: np.array(colorsys.hsv_to_rgb(*hsv))))
+# Of matplotlib one function is used; others, who ask whether it is there, must not find this.
+COLORS_ALONE = types.SimpleNamespace(colors=types.SimpleNamespace(
+    hsv_to_rgb=lambda hsv: np.array(colorsys.hsv_to_rgb(*hsv))))
+
+
+@contextlib.contextmanager
+def with_colors():
+    if importlib.util.find_spec("matplotlib") is not None:
+        yield
+        return
+    sys.modules["matplotlib"] = COLORS_ALONE
+    try:
+        yield
+    finally:
+        del sys.modules["matplotlib"]
+
+
 sys.modules.setdefault("scipy.ndimage.filters", scipy.ndimage)
 
 
