@@ -2,7 +2,6 @@
 #include "host/worker/sdk_host/control_plan.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
@@ -17,10 +16,10 @@
 #include "host/worker/sdk_host/output_file.hpp"
 #include "host/worker/sdk_host/sdk_error.hpp"
 #include "host/worker/sdk_host/values.hpp"
+#include "tests/unit/temporary_folder.hpp"
 
 namespace dream::worker {
 namespace {
-namespace fs = std::filesystem;
 
 class ControlPlan : public testing::Test {
  protected:
@@ -32,9 +31,7 @@ class ControlPlan : public testing::Test {
     schema_.set_control(source);
   }
   std::string picture(const std::string& name, int width, int height) {
-    // Tests run side by side, each in a process of its own.
-    const auto own = std::to_string(::getpid()) + "-" + name;
-    const auto path = (fs::path(testing::TempDir()) / own).string();
+    const auto path = (folder_.path() / name).string();
     write_file(path, imaging::encode(engine::blank_picture(width, height, 3), "png", 100));
     return path;
   }
@@ -53,6 +50,7 @@ class ControlPlan : public testing::Test {
     }
   }
 
+  const TemporaryFolder folder_;
   TemplateSchema schema_;
   std::atomic<bool> canceled_{false};
   const std::string photo_ = picture("photo.png", 40, 24), other_ = picture("other.png", 16, 16);

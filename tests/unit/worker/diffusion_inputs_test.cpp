@@ -9,23 +9,11 @@
 
 #include "host/worker/sdk_host/diffusion_request.hpp"
 #include "host/worker/sdk_host/sdk_error.hpp"
+#include "tests/unit/temporary_folder.hpp"
 
 namespace dream::worker {
 namespace {
 namespace fs = std::filesystem;
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (fs::temp_directory_path() / "dream-test-XXXXXX").native();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() { fs::remove_all(path_); }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 TemplateSchema diffusion_schema() {
   TemplateSchema schema;

@@ -3,9 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "host/worker/sdk_host/sdk_error.hpp"
+#include "tests/unit/temporary_folder.hpp"
 
 namespace dream::worker {
 namespace {
@@ -22,15 +21,9 @@ TEST(PromptLoras, are_found_in_order) {
 
 class AddPromptLoras : public testing::Test {
  protected:
-  void SetUp() override {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_ / "loras");
-    std::ofstream(folder_ / "loras/ink.safetensors") << "x";
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  const fs::path folder_ = fs::temp_directory_path() / "add_prompt_loras";
-  const weights::ModelStore store_{folder_};
+  const TemporaryFolder folder_;
+  const fs::path ink_ = folder_.write("loras/ink.safetensors", "x");
+  const weights::ModelStore store_{folder_.path()};
   std::vector<engine::WeightOverlay> loras_ = {{"/data/mine.safetensors", "mine", 0.5}};
 };
 
@@ -38,7 +31,7 @@ TEST_F(AddPromptLoras, come_from_the_input_or_the_store) {
   add_prompt_loras({{"ink", 0.8}, {"mine", 0.25}}, store_, loras_);
   ASSERT_EQ(loras_.size(), 2U);
   EXPECT_EQ(loras_[0].scale, 0.25);
-  EXPECT_EQ(loras_[1].file, folder_ / "loras/ink.safetensors");
+  EXPECT_EQ(loras_[1].file, folder_.path() / "loras/ink.safetensors");
   EXPECT_EQ(loras_[1].name, "ink");
   EXPECT_EQ(loras_[1].scale, 0.8);
 }
