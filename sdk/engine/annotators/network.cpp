@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "weights/store/loose_component.hpp"
 
@@ -36,15 +35,6 @@ void check_multiple(const at::Tensor& pixels, std::int64_t multiple) {
   if (height % multiple == 0 && width % multiple == 0) return;
   throw InvalidInput(fmt::format("the picture is {}x{}: allowed are multiples of {} pixels", width,
                                  height, multiple));
-}
-
-std::int64_t byte_count(const Weights& weights) {
-  std::int64_t bytes = 0;
-  for (const auto& [name, shape] : weights.shapes()) {
-    bytes += std::accumulate(shape.begin(), shape.end(), std::int64_t{sizeof(float)},
-                             std::multiplies<>());
-  }
-  return bytes;
 }
 
 }  // namespace dream::engine

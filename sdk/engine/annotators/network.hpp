@@ -39,8 +39,6 @@ Compute network_compute(const Compute& engine);
 // Throws InvalidInput unless the sides of [1, 3, height, width] are multiples of `multiple`.
 void check_multiple(const at::Tensor& pixels, std::int64_t multiple);
 
-std::int64_t byte_count(const Weights& weights);
-
 // Model has a constructor from Weights (and its config, where it has one), `input_shape` (-1: any
 // size from 1 on) and an operator() from a tensor of that shape, on the device, to a vector of
 // tensors.
@@ -49,7 +47,7 @@ class TorchNetwork final : public AnnotatorNetwork {
  public:
   template <class... Extra>
   explicit TorchNetwork(const Weights& weights, const Extra&... extra)
-      : model_(weights, extra...), device_(weights.compute().device), bytes_(byte_count(weights)) {}
+      : model_(weights, extra...), device_(weights.compute().device), bytes_(weights.bytes()) {}
 
   std::vector<HostTensor> run(const HostTensor& input) const override {
     check_shape("the annotator's input", input, Model::input_shape());

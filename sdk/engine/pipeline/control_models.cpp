@@ -14,24 +14,15 @@ namespace {
 namespace fs = std::filesystem;
 using Loaded = std::shared_ptr<const ControlModel>;
 
-Loaded load_controlnet(weights::ControlFile file, const std::string& place, const Compute& compute,
-                       const Warn& warn) {
-  const auto config =
-      read_controlnet_config({std::move(file.config), place + ": config.json"}, warn);
+// A network with a config of its own.
+template <class Control, class Model, class ReadConfig>
+Loaded load_network(weights::ControlFile file, const std::string& place,
+                    const ReadConfig& read_config, const Compute& compute, const Warn& warn) {
+  const auto config = read_config({std::move(file.config), place + ": config.json"}, warn);
   const Weights weights(std::move(file.tensors), place, compute);
-  ControlNetModel model(config, weights);
+  Model model(config, weights);
   weights.report_unused(warn);
-  return std::make_shared<const ControlNetControl>(std::move(model), weights.bytes());
-}
-
-Loaded load_adapter(weights::ControlFile file, const std::string& place, const Compute& compute,
-                    const Warn& warn) {
-  const auto config =
-      read_t2i_adapter_config({std::move(file.config), place + ": config.json"}, warn);
-  const Weights weights(std::move(file.tensors), place, compute);
-  T2IAdapter model(config, weights);
-  weights.report_unused(warn);
-  return std::make_shared<const AdapterControl>(std::move(model), weights.bytes());
+  return std::make_shared<const Control>(std::move(model), weights.bytes());
 }
 
 // The config of a vision encoder, alone or in that of a whole CLIP.
@@ -91,9 +82,11 @@ Loaded load_control_model(const fs::path& path, const fs::path& clip_vision, con
   const auto place = path.string();
   switch (file.kind) {
     case weights::ControlFileKind::controlnet:
-      return load_controlnet(std::move(file), place, compute, warn);
+      return load_network<ControlNetControl, ControlNetModel>(
+          std::move(file), place, read_controlnet_config, compute, warn);
     case weights::ControlFileKind::adapter:
-      return load_adapter(std::move(file), place, compute, warn);
+      return load_network<AdapterControl, T2IAdapter>(std::move(file), place,
+                                                      read_t2i_adapter_config, compute, warn);
     case weights::ControlFileKind::style_adapter:
       return load_style_adapter(std::move(file), place, clip_vision, compute, warn);
   }

@@ -1,31 +1,22 @@
 #include "sdk/engine/pipeline/controls.hpp"
 
 #include <ATen/ops/cat.h>
-#include <ATen/ops/from_blob.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros_like.h>
 
 #include "sdk/engine/image/picture.hpp"
 #include "sdk/engine/pipeline/control_models.hpp"
+#include "sdk/engine/pipeline/pixels.hpp"
 
 namespace dream::engine {
 namespace {
 
-// [1, channels, height, width] in 0..1 on the CPU.
-at::Tensor pixels_of(const std::vector<std::uint8_t>& bytes, int width, int height, int channels) {
-  return at::from_blob(const_cast<std::uint8_t*>(bytes.data()),  // read only
-                       {1, height, width, channels}, at::kByte)
-      .permute({0, 3, 1, 2})
-      .to(at::kFloat)
-      .div(255);
-}
-
 // A ControlNet made for inpainting knows what is repainted by its -1.
 at::Tensor conditioning_of(const Control& control, const GenerateRequest& request) {
   const auto& [width, height, pixels] = control.image;
-  const auto picture = pixels_of(pixels, width, height, 3);
+  const auto picture = unit_pixels(pixels, width, height, 3);
   if (!control.masked) return picture;
-  const auto mask = pixels_of(request.mask->pixels, width, height, 1);
+  const auto mask = unit_pixels(request.mask->pixels, width, height, 1);
   return at::where(mask >= 0.5, -1.0f, picture);
 }
 
@@ -43,7 +34,7 @@ Controls::Adapter make_adapter(const T2IAdapter& adapter, const Control& control
   const auto channels = static_cast<int>(adapter.config().in_channels);
   const auto picture = channels == 3 ? Picture{width, height, 3, pixels}
                                      : convert({width, height, 3, pixels}, channels);
-  auto features = adapter.forward(pixels_of(picture.data, width, height, channels)
+  auto features = adapter.forward(unit_pixels(picture.data, width, height, channels)
                                       .to(compute.device, compute.dtype));
   for (auto& map : features) map = map * control.scale;
   return {std::move(features), {control.guidance_start, control.guidance_end}};

@@ -3,12 +3,12 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/exp.h>
-#include <ATen/ops/from_blob.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/upsample_nearest2d.h>
 #include <ATen/ops/zeros.h>
 
+#include "sdk/engine/pipeline/pixels.hpp"
 #include "sdk/engine/pipeline/stages.hpp"
 
 namespace dream::engine {
@@ -16,17 +16,12 @@ namespace {
 
 // [1, 3, height, width] in -1..1.
 at::Tensor pixels_of(const Image& image) {
-  const auto bytes = at::from_blob(const_cast<std::uint8_t*>(image.pixels.data()),  // read only
-                                   {1, image.height, image.width, 3}, at::kByte);
-  return bytes.permute({0, 3, 1, 2}).to(at::kFloat).div(255) * 2 - 1;
+  return unit_pixels(image.pixels, image.width, image.height, 3) * 2 - 1;
 }
 
 // [1, 1, height, width] in 0..1.
 at::Tensor pixels_of(const Mask& mask) {
-  return at::from_blob(const_cast<std::uint8_t*>(mask.pixels.data()),  // read only
-                       {1, 1, mask.height, mask.width}, at::kByte)
-      .to(at::kFloat)
-      .div(255);
+  return unit_pixels(mask.pixels, mask.width, mask.height, 1);
 }
 
 DiagonalGaussian encode(const Components& parts, const at::Tensor& pixels) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -62,12 +63,6 @@ nlohmann::json without_remarks(nlohmann::json config) {
   for (auto key = config.begin(); key != config.end();)
     key = key.key().starts_with('_') ? config.erase(key) : std::next(key);
   return config;
-}
-
-std::int64_t bytes_in_memory(const weights::WeightMap& tensors, const Compute& compute) {
-  std::int64_t elements = 0;
-  for (const auto& [name, view] : tensors) elements += view.element_count();
-  return elements * static_cast<std::int64_t>(c10::elementSize(compute.dtype));
 }
 
 }  // namespace
@@ -162,15 +157,18 @@ class ModelLoader::Load {
         fmt::format("{} ({})", kind, weights::human_bytes(static_cast<std::uint64_t>(bytes))));
   }
 
-  PartFiles files_of(const weights::ModelFolder& folder, const std::string& component) const {
+  // Read once, though it is asked for again where nothing like it is in memory.
+  PartFiles& files_of(const weights::ModelFolder& folder, const std::string& component) {
+    if (const auto found = files_.find(component); found != files_.end()) return found->second;
     auto read = folder.read(component);
-    return {component, folder.root(), folder.config(component), std::move(read.tensors),
-            std::move(read.files)};
+    return files_[component] = {component, folder.root(), folder.config(component),
+                                std::move(read.tensors), std::move(read.files)};
   }
 
-  // One in memory that is made of the same, or, where it may be loaded, a new one.
+  // One in memory that is made of the same, or, where it may be loaded, a new one, which takes the
+  // tensors over.
   template <class Model, class Make>
-  std::shared_ptr<const Part<Model>> take(PartFiles files, const Make& make, bool may_load) {
+  std::shared_ptr<const Part<Model>> take(PartFiles& files, const Make& make, bool may_load) {
     auto& cache = *owner_.cache_;
     const auto key = owner_.key(files.kind);
     for (const auto& [other, part] : cache.all<Part<Model>>(files.kind)) {
@@ -179,14 +177,13 @@ class ModelLoader::Load {
       return cache.find<Part<Model>>(key);
     }
     if (!may_load) return nullptr;
-    const auto& compute = owner_.sources_.compute;
-    const auto bytes = bytes_in_memory(files.tensors, compute);
+    const Weights weights(std::move(files.tensors), files.kind, owner_.sources_.compute);
+    files.tensors.clear();
+    const auto bytes = weights.bytes();
     cache.make_room(bytes);
     std::vector<weights::FileState> states;
     for (const auto& file : files.files)
       states.emplace_back(fs::is_regular_file(file) ? file : files.place);
-    const Weights weights(std::move(files.tensors), files.kind, compute);
-    files.tensors.clear();
     auto part = std::make_shared<const Part<Model>>(Part<Model>{
         without_remarks(files.config), std::move(states), weights, make(files, weights)});
     weights.report_unused(warn_);
@@ -221,13 +218,14 @@ class ModelLoader::Load {
     };
     nlohmann::json configs = {{"checker", without_remarks(found->config)}};
     if (found->processor) configs["processor"] = without_remarks(*found->processor);
-    return take<Model>({"safety_checker", found->place, std::move(configs),
-                        std::move(found->tensors), std::move(found->files)},
-                       make, may_load);
+    PartFiles files{"safety_checker", found->place, std::move(configs),
+                    std::move(found->tensors), std::move(found->files)};
+    return take<Model>(files, make, may_load);
   }
 
   const ModelLoader& owner_;
   const Warn& warn_;
+  std::map<std::string, PartFiles> files_;  // by component
 };
 
 ModelLoader::ModelLoader(ModelSources sources, std::shared_ptr<ResidentCache> cache)
