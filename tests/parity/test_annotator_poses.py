@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from annotator_client import annotate, photo
-from annotator_oracles import Answering, aux, original
+from annotator_oracles import Answering, aux, original, with_colors
 
 # A person in a frame of 1 x 1: the 18 parts as x, y.
 PERSON = np.array([
@@ -132,7 +132,8 @@ def expected_parts(picture, resolution, body_answer, detector):
     canvas = original("open_pose.util").draw_bodypose(np.zeros_like(bgr), candidate, subset)
     for body in aux("open_pose.body").Body.format_body_result(candidate, subset):
         for hand in detector.detect_hands(body, bgr):
-            canvas = util.draw_handpose(canvas, hand)
+            with with_colors():
+                canvas = util.draw_handpose(canvas, hand)
         canvas = util.draw_facepose(canvas, detector.detect_face(body, bgr))
     return canvas
 

@@ -13,8 +13,8 @@
 
 namespace dream {
 
-// A folder of one test that goes away with it. Tests run side by side, each in a process of its own:
-// a fixed name would be shared.
+// A folder of one test that goes away with it. Tests run side by side, each in a process of its
+// own: a fixed name would be shared.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
