@@ -46,7 +46,7 @@ void write_tensors(const std::string& path, const Tensors& tensors) {
   json header = json::object();
   std::string bytes;
   for (const auto& [name, tensor] : tensors) {
-    const auto plain = tensor.contiguous();
+    const auto plain = (tensor.is_floating_point() ? tensor.to(at::kFloat) : tensor).contiguous();
     const auto begin = bytes.size();
     bytes.append(static_cast<const char*>(plain.const_data_ptr()), plain.nbytes());
     header[name] = {{"dtype", plain.scalar_type() == at::kByte ? "U8" : "F32"},
