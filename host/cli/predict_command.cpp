@@ -1,8 +1,10 @@
 // `dream predict`: one prediction in a worker, without a server.
 #include <fmt/format.h>
 
+#include <atomic>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "host/base/ids.hpp"
 #include "host/base/time.hpp"

@@ -1,12 +1,12 @@
 // The half of Session that sends bodies piece by piece.
 #include <fmt/format.h>
 
-#include <array>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <variant>
 
 #include "host/http/response_head.hpp"
 #include "host/http/session.hpp"
