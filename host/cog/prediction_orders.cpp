@@ -96,7 +96,8 @@ PredictionRequest CogRoutes::order(const Shared& exchange, const std::string& te
   order.observers.push_back(
       [exchange, renderer](const Snapshot& snapshot, const PredictionEvent& event) {
         if (event.kind != PredictionEvent::Kind::completed) return;
-        exchange->respond(with_prediction_id(json_response(200, renderer->render(snapshot)), snapshot.id));
+        const Response whole = json_response(200, renderer->render(snapshot));
+        exchange->respond(with_prediction_id(whole, snapshot.id));
       });
   return order;
 }

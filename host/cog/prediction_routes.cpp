@@ -94,7 +94,8 @@ void CogRoutes::show_running(const Shared& exchange, const std::string& template
                              const Snapshot& running) {
   if (!wants_event_stream(exchange->request())) {
     PredictionRenderer renderer;
-    return exchange->respond(with_prediction_id(json_response(202, renderer.render(running)), running.id));
+    const Response state = json_response(202, renderer.render(running));
+    return exchange->respond(with_prediction_id(state, running.id));
   }
   if (!can_stream(schema_of(template_name), entry)) {
     return exchange->respond(error_response(406, no_streams));

@@ -33,7 +33,8 @@ def test_409_while_starting(serve):
 
 @pytest.mark.parametrize("given, became", [
     ({"text": 5}, {"text": "5"}), ({"text": "x", "count": "7"}, {"count": 7}),
-    ({"text": "x", "number": "2.5"}, {"number": 2.5}), ({"text": "x", "flag": "true"}, {"flag": True}),
+    ({"text": "x", "number": "2.5"}, {"number": 2.5}),
+    ({"text": "x", "flag": "true"}, {"flag": True}),
     ({"text": "x", "flag": 1}, {"flag": True}), ({"text": "x", "count": 3.9}, {"count": 3}),
     ({"text": "x", "numbers": ["1", 2]}, {"numbers": [1, 2]}),
     ({"text": "x", "count": None}, {"count": 3}),

@@ -198,8 +198,8 @@ def test_legacy_uploads_go_where_the_client_says(serve, bucket, receiver):
     assert body["output"] == [f"{bucket.url}/mine/file-0.txt"]
     path, headers, content = bucket.puts[0]
     assert path == "/mine/file-0.txt" and headers["content-type"].startswith("multipart/form-data")
-    assert re.search(rb'name="file"; filename="file-0.txt"\r\nContent-Type: text/plain\r\n\r\na{10}',
-                     content)
+    assert re.search(rb'name="file"; filename="file-0.txt"\r\n'
+                     rb'Content-Type: text/plain\r\n\r\na{10}', content)
     assert server.predict({"count": 1}).json["output"][0].startswith("data:")
     server.start({"count": 1}, id="old", webhook=receiver.url)
     wait_until(lambda: receiver.of("old"), what="webhooks")

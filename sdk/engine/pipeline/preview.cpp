@@ -34,7 +34,8 @@ PreviewMap::PreviewMap(const AutoencoderKL& vae) {
   const auto sample = at::upsample_bilinear2d(colours, {side, side}, false);
   const auto raw = vae.to_raw(sample.to(vae.compute().device)).to(vae.compute().dtype);
   const auto pixels = vae.decode(raw).to(at::kCPU, at::kFloat).clamp(-1, 1);
-  const auto targets = at::avg_pool2d(pixels, {vae.config().scale(), vae.config().scale()}).squeeze(0).flatten(1);
+  const std::int64_t scale = vae.config().scale();
+  const auto targets = at::avg_pool2d(pixels, {scale, scale}).squeeze(0).flatten(1);
   const auto rows = rows_of(sample);
   const auto normal = rows.t().mm(rows) + ridge * at::eye(channels + 1, rows.options());
   map_ = at::linalg_solve(normal, rows.t().mm(targets.t())).to(vae.compute().device);

@@ -110,7 +110,8 @@ TEST(Envelope, OfTheLegacyApiForgivesMore) {
     return parse_legacy_envelope(request);
   };
   const auto envelope = std::get<Envelope>(parse_legacy(
-      R"({"id":"a","context":null,"webhook_events_filter":null,"output_file_prefix":"http://h/p/"})"));
+      R"({"id":"a","context":null,"webhook_events_filter":null,
+          "output_file_prefix":"http://h/p/"})"));
   EXPECT_EQ(envelope.id, "a");
   EXPECT_TRUE(envelope.webhook_events.start && envelope.webhook_events.completed);
   EXPECT_EQ(envelope.output_file_prefix, "http://h/p/");

@@ -44,7 +44,8 @@ TEST(EventRing, AnEventThatLeftLivesOnWithItsReader) {
 TEST(ServerSentEvent, IsANameAndOneLineOfSortedCompactJson) {
   EXPECT_EQ(server_sent_event("output", {{"index", 0}, {"chunk", "a\nb"}}),
             "event: output\ndata: {\"chunk\":\"a\\nb\",\"index\":0}\n\n");
-  EXPECT_EQ(server_sent_event("log", {{"data", "\xFF"}}), "event: log\ndata: {\"data\":\"\xEF\xBF\xBD\"}\n\n");
+  EXPECT_EQ(server_sent_event("log", {{"data", "\xFF"}}),
+            "event: log\ndata: {\"data\":\"\xEF\xBF\xBD\"}\n\n");
 }
 
 }  // namespace
