@@ -8,14 +8,13 @@
 #include "host/base/logging.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/errors.hpp"
-#include "host/cli/serve_environment.hpp"
 
 namespace dream::host {
 namespace {
 
 struct GlobalFlags {
-  std::string log_format;  // empty: LOG_FORMAT, else text
-  std::string log_level;   // empty: COG_LOG_LEVEL, else info for the server, warning for the rest
+  std::string log_format = "text";
+  std::string log_level;  // empty: info for the server, warning for the rest
 };
 
 void add_global_flags(CLI::App& app, GlobalFlags& flags) {
@@ -52,8 +51,6 @@ int run(int argc, char** argv) {
     return exit_usage;
   }
   const bool serving = app.got_subcommand("serve");
-  if (flags.log_format.empty()) flags.log_format = log_format_from_environment();
-  if (flags.log_level.empty()) flags.log_level = log_level_from_environment();
   set_up_logging(flags.log_format == "json" ? LogFormat::json : LogFormat::text,
                  !flags.log_level.empty() ? flags.log_level
                  : serving                ? "info"

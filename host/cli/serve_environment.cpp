@@ -7,12 +7,13 @@
 #include <optional>
 #include <string_view>
 
+#include "host/base/logging.hpp"
+
 namespace dream::host {
 namespace {
 
-// Read before logging is set up, so it goes to stderr as it is.
 void ignore(const char* name, std::string_view value, const char* wanted) {
-  fmt::print(stderr, "dream: {}='{}' is ignored: it is not {}\n", name, value, wanted);
+  log_at("warning", fmt::format("{}='{}' is ignored: it is not {}", name, value, wanted));
 }
 
 std::string_view variable(const char* name) {
@@ -44,25 +45,6 @@ std::chrono::seconds setup_limit_from_environment() {
   if (number && *number >= 0) return std::chrono::seconds(*number);
   if (!text.empty()) ignore("COG_SETUP_TIMEOUT", text, "a whole number of seconds");
   return std::chrono::seconds(0);
-}
-
-std::string log_level_from_environment() {
-  const std::string_view text = variable("COG_LOG_LEVEL");
-  if (text.empty()) return "";
-  if (text == "warn") return "warning";
-  for (const char* level : {"debug", "info", "warning", "error"})
-    if (text == level) return level;
-  ignore("COG_LOG_LEVEL", text, "one of debug, info, warn, warning, error");
-  return "";
-}
-
-std::string log_format_from_environment() {
-  const std::string_view text = variable("LOG_FORMAT");
-  if (text.empty()) return "";
-  if (text == "console" || text == "text") return "text";
-  if (text == "json") return "json";
-  ignore("LOG_FORMAT", text, "one of json, text, console");
-  return "";
 }
 
 }  // namespace dream::host

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <string>
 
 namespace dream::host {
 
@@ -12,11 +11,5 @@ int concurrency_from_environment();
 
 // COG_SETUP_TIMEOUT in whole seconds; 0, which is none, if it is unset or no whole number.
 std::chrono::seconds setup_limit_from_environment();
-
-// COG_LOG_LEVEL as one of debug, info, warning, error; "" if it is unset or another.
-std::string log_level_from_environment();
-
-// LOG_FORMAT as "json" or "text" (Cog: "console"); "" if it is unset or another.
-std::string log_format_from_environment();
 
 }  // namespace dream::host

@@ -135,8 +135,8 @@ struct GenerateRequest {
   // changed in place, not resized.
   std::function<void(const Step&, HostTensor& latents)> on_latents;
   // A small approximate picture (a pixel per latent pixel) of each one being drawn (step.image),
-  // before on_step, at most once in preview_interval_s. It changes nothing about the result. Empty:
-  // none is made.
+  // before on_step: once in preview_interval_s, and after the last step. It changes nothing about
+  // the result. Empty: none is made.
   std::function<void(const Step&, const Image& preview)> on_preview;
   double preview_interval_s = 0.5;
   // One line per thing the user should know, e.g. a prompt that was cut. May be empty.

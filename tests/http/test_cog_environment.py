@@ -36,15 +36,6 @@ def test_a_set_up_that_takes_too_long(serve):
     assert "COG_SETUP_TIMEOUT='soon' is ignored" in server.log()
 
 
-def test_log_format_and_level(serve):
-    server = serve("echo", env={"LOG_FORMAT": "json", "COG_LOG_LEVEL": "debug"})
-    lines = server.log().splitlines()
-    assert lines and all(line.startswith('{"time":') for line in lines)
-    assert any('"level":"debug"' in line for line in lines)
-    server = serve("echo", env={"LOG_FORMAT": "console", "COG_LOG_LEVEL": "error"})
-    assert server.log() == ""
-
-
 def test_train_mode_trains_on_both_routes(serve):
     server = serve("trainer", args=["--x-mode", "train"])
     for path in ("/trainings", "/predictions"):

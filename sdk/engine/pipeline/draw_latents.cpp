@@ -43,7 +43,7 @@ std::vector<at::Tensor> draw_latents(const Components& parts, const GenerateRequ
                     .step = loops.front().done(),
                     .steps = plan.steps};
     for (int i = 0; i < count; ++i) show_latents(request, done, i, loops[i].latents());
-    if (previews.due()) show_previews(previews, done, loops);
+    if (previews.due(done)) show_previews(previews, done, loops);
     if (request.on_step && !request.on_step(done)) throw Canceled();
   }
   std::vector<at::Tensor> latents;

@@ -60,11 +60,11 @@ const PreviewMap& PreviewCache::get(const AutoencoderKL& vae) {
   return *map_;
 }
 
-bool Previews::due() {
+bool Previews::due(const Step& step) {
   if (!request_.on_preview) return false;
   const auto now = std::chrono::steady_clock::now();
-  if (std::chrono::duration<double>(now - last_).count() < request_.preview_interval_s)
-    return false;
+  const double since_s = std::chrono::duration<double>(now - last_).count();
+  if (since_s < request_.preview_interval_s && step.step < step.steps) return false;
   last_ = now;
   return true;
 }

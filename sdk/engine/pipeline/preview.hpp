@@ -44,8 +44,8 @@ class Previews {
   Previews(const GenerateRequest& request, const AutoencoderKL& vae, PreviewCache& cache)
       : request_(request), vae_(vae), cache_(cache) {}
 
-  // Is it time for the next ones? True at most once in request.preview_interval_s.
-  bool due();
+  // Is it time for the next ones? Once in request.preview_interval_s, and after the last step.
+  bool due(const Step& step);
   void show(const Step& step, const at::Tensor& latents) const;
 
  private:
