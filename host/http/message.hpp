@@ -52,7 +52,7 @@ class Exchange {
   void on_response(std::function<void()> callback) { on_response_ = std::move(callback); }
   void disconnect();
   bool answered() const { return answered_; }
-  Response& response() { return response_; }
+  const Response& response() const { return response_; }
   // Null for an answer with a body that is there as a whole.
   const std::shared_ptr<BodyStream>& stream() const { return stream_; }
 
