@@ -46,13 +46,31 @@ void check_share(std::string_view input, double value) {
   throw InvalidInput(fmt::format("{} is {}: allowed are 0 to 1", input, value));
 }
 
-// compel's withLora() would need its LoRA before the prompt is read; the `lora` input has it then.
-void check_prompt_loras(std::string_view input, const std::string& text, PromptSyntax syntax) {
-  if (syntax != PromptSyntax::compel) return;
+void check_prompt_loras(std::string_view input, const std::string& text, PromptSyntax syntax,
+                        std::string_view written) {
   for (const auto& lora : take_loras(text, syntax).loras) {
     throw InvalidInput(
-        fmt::format("{} names the LoRA '{}' with withLora(): give it as lora \"{}@{}\" instead",
-                    input, lora.name, lora.name, lora.scale));
+        fmt::format("{} names the LoRA '{}' with {}: give it as lora \"{}@{}\" instead", input,
+                    lora.name, written, lora.name, lora.scale));
+  }
+}
+
+// What the syntaxes have and this engine has not, refused so that nothing is left out in silence.
+// compel's withLora() would need its LoRA before the prompt is read; the `lora` input has it then.
+// A1111 takes LoRAs from the prompt alone.
+void check_prompts(const GenerateRequest& request) {
+  const auto syntax = request.prompt_syntax;
+  if (syntax == PromptSyntax::compel) {
+    check_prompt_loras("prompt", request.prompt, syntax, "withLora()");
+    check_prompt_loras("negative_prompt", request.negative_prompt, syntax, "withLora()");
+  }
+  if (syntax != PromptSyntax::a1111) return;
+  check_prompt_loras("negative_prompt", request.negative_prompt, syntax, "<lora:…>");
+  if (const auto at = find_composition(request.prompt)) {
+    throw InvalidInput(fmt::format(
+        "prompt: AND at character {} would draw two prompts at once, which this engine does not "
+        "do; write it small for the word",
+        *at + 1));
   }
 }
 
@@ -116,8 +134,7 @@ Plan make_plan(const GenerateRequest& request, const Components& parts) {
   check_range("num_outputs", request.num_outputs, 1, max_pictures);
   check_range("num_inference_steps", request.num_inference_steps, 1, max_steps);
   check_clip_skip(request.clip_skip, parts);
-  check_prompt_loras("prompt", request.prompt, request.prompt_syntax);
-  check_prompt_loras("negative_prompt", request.negative_prompt, request.prompt_syntax);
+  check_prompts(request);
   if (!std::isfinite(request.guidance_scale) || request.guidance_scale < 0) {
     throw InvalidInput(
         fmt::format("guidance_scale is {}: allowed are 0 and above", request.guidance_scale));
