@@ -84,7 +84,7 @@ std::string parameters(const PictureSettings& settings) {
   text += fmt::format(", CFG scale: {}, Seed: {}, Size: {}x{}", request.guidance_scale,
                       settings.seed, settings.width, settings.height);
   if (request.image) text += fmt::format(", Denoising strength: {}", request.prompt_strength);
-  if (!settings.model.empty()) text += ", Model: " + settings.model;
+  if (!settings.model.empty()) text += ", Model: " + in_quotes(settings.model);
   if (request.clip_skip > 0) text += fmt::format(", Clip skip: {}", request.clip_skip + 1);
   if (request.eta > 0) text += fmt::format(", Eta DDIM: {}", request.eta);
   if (request.guidance_rescale > 0)
