@@ -30,7 +30,7 @@ std::string syntax_name(engine::PromptSyntax syntax) {
 std::string lora_tags(const engine::GenerateRequest& request) {
   std::string tags;
   for (const auto& lora : request.loras) {
-    const bool named = request.prompt_syntax == engine::PromptSyntax::a1111 &&
+    const bool named = request.prompt_syntax != engine::PromptSyntax::plain &&
                        request.prompt.find("<lora:" + lora.name) != std::string::npos;
     if (!named) tags += fmt::format(" <lora:{}:{}>", lora.name, lora.scale);
   }

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <string_view>
+#include <vector>
 
 #include "sdk/engine/pipeline/controls.hpp"
 #include "sdk/engine/text/prompt_syntax.hpp"
@@ -46,9 +47,9 @@ void check_share(std::string_view input, double value) {
   throw InvalidInput(fmt::format("{} is {}: allowed are 0 to 1", input, value));
 }
 
-void check_prompt_loras(std::string_view input, const std::string& text, PromptSyntax syntax,
+void check_prompt_loras(std::string_view input, const std::vector<PromptLora>& loras,
                         std::string_view written) {
-  for (const auto& lora : take_loras(text, syntax).loras) {
+  for (const auto& lora : loras) {
     throw InvalidInput(
         fmt::format("{} names the LoRA '{}' with {}: give it as lora \"{}@{}\" instead", input,
                     lora.name, written, lora.name, lora.scale));
@@ -56,16 +57,17 @@ void check_prompt_loras(std::string_view input, const std::string& text, PromptS
 }
 
 // What the syntaxes have and this engine has not, refused so that nothing is left out in silence.
-// compel's withLora() would need its LoRA before the prompt is read; the `lora` input has it then.
-// A1111 takes LoRAs from the prompt alone.
+// A LoRA acts on both prompts, but is looked for in one. compel's withLora() would need its LoRA
+// before the prompt is read; the `lora` input has it then.
 void check_prompts(const GenerateRequest& request) {
-  const auto syntax = request.prompt_syntax;
-  if (syntax == PromptSyntax::compel) {
-    check_prompt_loras("prompt", request.prompt, syntax, "withLora()");
-    check_prompt_loras("negative_prompt", request.negative_prompt, syntax, "withLora()");
+  if (request.prompt_syntax == PromptSyntax::plain) return;
+  check_prompt_loras("negative_prompt", take_loras(request.negative_prompt).loras, "<lora:…>");
+  if (request.prompt_syntax == PromptSyntax::compel) {
+    check_prompt_loras("prompt", parse_compel(request.prompt).loras, "withLora()");
+    check_prompt_loras("negative_prompt", parse_compel(request.negative_prompt).loras,
+                       "withLora()");
+    return;
   }
-  if (syntax != PromptSyntax::a1111) return;
-  check_prompt_loras("negative_prompt", request.negative_prompt, syntax, "<lora:…>");
   if (const auto at = find_composition(request.prompt)) {
     throw InvalidInput(fmt::format(
         "prompt: AND at character {} would draw two prompts at once, which this engine does not "

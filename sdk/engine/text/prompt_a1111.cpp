@@ -58,22 +58,6 @@ PromptLora read_lora(std::string_view inside, std::size_t at) {
   return lora;
 }
 
-PromptLoras split_loras(std::string_view prompt) {
-  constexpr std::string_view open = "<lora:";
-  PromptLoras found;
-  std::size_t done = 0;
-  for (std::size_t at = prompt.find(open); at != prompt.npos; at = prompt.find(open, done)) {
-    const auto close = prompt.find('>', at);
-    if (close == prompt.npos) break;  // text like any other
-    const auto inside = prompt.substr(at + open.size(), close - at - open.size());
-    found.loras.push_back(read_lora(inside, at));
-    found.prompt += prompt.substr(done, at - done);
-    done = close + 1;
-  }
-  found.prompt += prompt.substr(done);
-  return found;
-}
-
 // `[cat:dog:0.5]`, `[cat:0.5]` and `[cat|dog]` change the prompt between steps there. Taken as
 // weights they would say something else, so they are refused.
 void refuse_editing(std::string_view text) {
@@ -229,10 +213,20 @@ double checked_weight(double weight, std::string_view what) {
                                  weight, max_prompt_weight, max_prompt_weight));
 }
 
-PromptLoras take_loras(std::string_view prompt, PromptSyntax syntax) {
-  if (syntax == PromptSyntax::a1111) return split_loras(prompt);
-  if (syntax == PromptSyntax::compel) return {std::string(prompt), parse_compel(prompt).loras};
-  return {std::string(prompt), {}};
+PromptLoras take_loras(std::string_view prompt) {
+  constexpr std::string_view open = "<lora:";
+  PromptLoras found;
+  std::size_t done = 0;
+  for (std::size_t at = prompt.find(open); at != prompt.npos; at = prompt.find(open, done)) {
+    const auto close = prompt.find('>', at);
+    if (close == prompt.npos) break;  // text like any other
+    const auto inside = prompt.substr(at + open.size(), close - at - open.size());
+    found.loras.push_back(read_lora(inside, at));
+    found.prompt += prompt.substr(done, at - done);
+    done = close + 1;
+  }
+  found.prompt += prompt.substr(done);
+  return found;
 }
 
 std::optional<std::size_t> find_composition(std::string_view prompt) {
@@ -247,7 +241,7 @@ std::optional<std::size_t> find_composition(std::string_view prompt) {
 }
 
 std::vector<std::vector<WeightedText>> parse_a1111(std::string_view prompt) {
-  const std::string text = split_loras(prompt).prompt;
+  const std::string text = take_loras(prompt).prompt;
   refuse_editing(text);
   return Reader(text).read();
 }

@@ -23,10 +23,9 @@ struct PromptLoras {
   std::vector<PromptLora> loras;
 };
 
-// The LoRAs a prompt asks for, in its order: A1111's `<lora:name:0.8>`, which is taken out of the
-// text, and compel's `withLora(name, 0.8)`, which parse_compel() leaves out of the text later.
-// `plain` has none. Throws InvalidInput as the parsers below.
-PromptLoras take_loras(std::string_view prompt, PromptSyntax syntax);
+// What a prompt asks for by A1111's `<lora:name:0.8>`, in its order, and the prompt without it.
+// Throws InvalidInput as the parsers below.
+PromptLoras take_loras(std::string_view prompt);
 
 // Text that is tokenized alone, all of its tokens weighted alike.
 struct WeightedText {
@@ -48,8 +47,9 @@ struct CompelPrompt {
 };
 
 // compel 2.5.1's grammar: word+, word--, (…)1.3, "…"+, .attend(), .blend(), .and(), escapes with
-// backslashes. Linear in the prompt. Throws InvalidInput that says what is wrong and at which
-// character for what compel refuses, `.swap()`, weights beyond 1000 and brackets 64 deep.
+// backslashes; `<lora:…>` is dropped. Linear in the prompt. Throws InvalidInput that says what is
+// wrong and at which character for what compel refuses, `.swap()`, weights beyond 1000 and brackets
+// 64 deep.
 CompelPrompt parse_compel(std::string_view prompt);
 
 // AUTOMATIC1111's grammar: (x) 1.1, (x:1.2), [x] 1 / 1.1, escapes with backslashes, BREAK. One

@@ -62,6 +62,7 @@ TEST(PromptSyntax, Compel) {
            {"(\"a\", \"b\").blend(1, 0.5)", "1*[a@1]0.5*[b@1]"},
            {"(\"a\", \"b+\").and(1, 0.5)", "[a@1] & [b@1.1]x0.5"},
            {"fox withLora(fur, 0.5)", "[fox@1]"},
+           {"a <lora:fur:0.8> fox+", "[a@1][fox@1.1]"},
        }) {
     EXPECT_EQ(compel(prompt), parsed) << prompt;
   }
@@ -133,19 +134,20 @@ TEST(PromptSyntax, A1111Compositions) {
 }
 
 TEST(PromptSyntax, Loras) {
-  const auto found = take_loras("a <lora:fur:0.8> fox<lora:x>", PromptSyntax::a1111);
+  const auto found = take_loras("a <lora:fur:0.8> fox<lora:x>");
   EXPECT_EQ(found.prompt, "a  fox");
   ASSERT_EQ(found.loras.size(), 2U);
   EXPECT_EQ(found.loras[0].name, "fur");
   EXPECT_EQ(found.loras[0].scale, 0.8);
   EXPECT_EQ(found.loras[1].scale, 1.0);
-  const auto compel = take_loras("fox withLora(fur, 0.5) useLora(b)", PromptSyntax::compel);
-  ASSERT_EQ(compel.loras.size(), 2U);
-  EXPECT_EQ(compel.loras[0].name, "fur");
-  EXPECT_EQ(compel.loras[0].scale, 0.5);
-  EXPECT_EQ(take_loras("<lora:a:1>", PromptSyntax::plain).prompt, "<lora:a:1>");
-  EXPECT_THROW(take_loras("<lora:a:x>", PromptSyntax::a1111), InvalidInput);
-  EXPECT_THROW(take_loras("<lora::1>", PromptSyntax::a1111), InvalidInput);
+  const auto in_compel = parse_compel("fox withLora(fur, 0.5) useLora(b) <lora:x:0.3>");
+  ASSERT_EQ(in_compel.loras.size(), 2U);
+  EXPECT_EQ(in_compel.loras[0].name, "fur");
+  EXPECT_EQ(in_compel.loras[0].scale, 0.5);
+  EXPECT_EQ(take_loras("<lora:a:1").prompt, "<lora:a:1");
+  EXPECT_THROW(take_loras("<lora:a:x>"), InvalidInput);
+  EXPECT_THROW(take_loras("<lora:a:0.8:0.5>"), InvalidInput);
+  EXPECT_THROW(take_loras("<lora::1>"), InvalidInput);
 }
 
 // Many times the longest prompt anyone types must not take longer than a moment.
