@@ -104,10 +104,12 @@ void plan_image(const GenerateRequest& request, const Components& parts, Plan& p
   }
   plan.steps = static_cast<int>(plan.scheduled_steps * strength);
   if (plan.steps < 1) {
+    // Rounded up: with a number rounded down, as 0.0204 for 49 steps, again none would remain.
+    const double least = std::ceil(1000.0 / plan.scheduled_steps) / 1000;
     throw InvalidInput(fmt::format(
         "prompt_strength is {}: of {} steps (num_inference_steps) none would remain; allowed are "
-        "{:.3g} and above",
-        strength, plan.scheduled_steps, 1.0 / plan.scheduled_steps));
+        "{} and above",
+        strength, plan.scheduled_steps, least));
   }
   plan.from_noise = strength == 1 && (request.mask || parts.is_inpainting());
 }
