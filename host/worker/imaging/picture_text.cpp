@@ -30,8 +30,11 @@ std::string syntax_name(engine::PromptSyntax syntax) {
 std::string lora_tags(const engine::GenerateRequest& request) {
   std::string tags;
   for (const auto& lora : request.loras) {
+    const auto holds = [&](const char* end) {
+      return request.prompt.find("<lora:" + lora.name + end) != std::string::npos;
+    };
     const bool named = request.prompt_syntax != engine::PromptSyntax::plain &&
-                       request.prompt.find("<lora:" + lora.name) != std::string::npos;
+                       (holds(":") || holds(">"));
     if (!named) tags += fmt::format(" <lora:{}:{}>", lora.name, lora.scale);
   }
   return tags;

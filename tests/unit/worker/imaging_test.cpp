@@ -167,6 +167,19 @@ TEST(PictureText, says_how_the_picture_was_made) {
   EXPECT_FALSE(json.contains("eta"));
 }
 
+TEST(PictureText, names_each_lora_once) {
+  engine::GenerateRequest request;
+  request.prompt = "a fox <lora:ink2:0.5>";
+  request.loras = {{"/x/ink.safetensors", "ink", 0.8}, {"/x/ink2.safetensors", "ink2", 0.5}};
+  const auto line = [&] {
+    const auto text = picture_text({request, "vanilla", "", 1, 8, 8})[0].text;
+    return text.substr(0, text.find('\n'));
+  };
+  EXPECT_EQ(line(), "a fox <lora:ink2:0.5> <lora:ink:0.8>");
+  request.prompt_syntax = engine::PromptSyntax::plain;  // where a tag is words
+  EXPECT_EQ(line(), "a fox <lora:ink2:0.5> <lora:ink:0.8> <lora:ink2:0.5>");
+}
+
 TEST(PictureText, says_what_is_off_its_default) {
   engine::GenerateRequest request;
   request.scheduler = "DDIM";
