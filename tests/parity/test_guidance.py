@@ -1,6 +1,11 @@
 """What a request or its weights may set beside the matrix: eta, guidance_rescale, Karras spacing,
-betas that end at no signal at all. Final latents against diffusers 0.42.1, live."""
+betas that end at no signal at all. Final latents against diffusers 0.42.1, live. And that requests
+leave nothing behind.
+"""
+import itertools
+
 import pytest
+import torch
 
 from engine_client import run_engine
 from probes import relative_error
@@ -67,3 +72,16 @@ def test_zero_terminal_snr(models, name):
     tolerance = 1e-3 if name.startswith("K_EULER") else TOLERANCE
     compare(models, f"zero terminal SNR, {name}", [(name, "txt2img", {"guidance_rescale": 0.7})],
             {"rescale_betas_zero_snr": True}, tolerance)
+
+
+def test_no_scheduler_remembers_another(models):
+    """In the original templates UniPC failed after DPMSolverMultistep, and the other way round."""
+    model = models[4]
+    folder = model.variant("epsilon", "leading")
+    pairs = [name for pair in itertools.product(CLASSES, CLASSES) for name in pair]
+    after = run_engine(folder, [operation(i, name, "txt2img", 4, seed=5)
+                                for i, name in enumerate(pairs)])
+    fresh = run_engine(folder, [operation(name, name, "txt2img", 4, seed=5)
+                                for name in reversed(CLASSES)])
+    for i, name in enumerate(pairs):
+        assert torch.equal(after[f"cell{i}"], fresh[f"cell{name}"]), pairs[max(0, i - 1):i + 1]
