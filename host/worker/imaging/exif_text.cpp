@@ -12,7 +12,7 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 
 void append(Bytes& bytes, std::string_view text) {
-  bytes.insert(bytes.end(), text.begin(), text.end());
+  for (const char c : text) bytes.push_back(static_cast<std::uint8_t>(c));
 }
 
 void append_big(Bytes& bytes, std::uint32_t number, int size) {
@@ -104,24 +104,24 @@ Bytes to_jpeg(std::span<const std::uint8_t> file, const Bytes& exif) {
 Bytes to_webp(std::span<const std::uint8_t> file, const PictureFile& picture, const Bytes& exif) {
   constexpr std::uint8_t has_exif = 0x08;
   constexpr std::size_t header_bytes = 12, flags_at = 20;
-  Bytes bytes(file.begin(), file.begin() + header_bytes);
+  Bytes bytes(file.begin(), file.end());
   const bool extended = std::ranges::equal(file.subspan(header_bytes, 4), std::string_view("VP8X"));
   if (!extended) {
-    append(bytes, "VP8X");
-    append_little(bytes, 10, 4);
-    append_little(bytes, 0, 4);
-    append_little(bytes, picture.width - 1, 3);
-    append_little(bytes, picture.height - 1, 3);
+    Bytes chunk;
+    append(chunk, "VP8X");
+    append_little(chunk, 10, 4);
+    append_little(chunk, 0, 4);
+    append_little(chunk, picture.width - 1, 3);
+    append_little(chunk, picture.height - 1, 3);
+    bytes.insert(bytes.begin() + header_bytes, chunk.begin(), chunk.end());
   }
-  bytes.insert(bytes.end(), file.begin() + header_bytes, file.end());
   bytes.at(flags_at) |= has_exif;
   append(bytes, "EXIF");
   append_little(bytes, static_cast<std::uint32_t>(exif.size()), 4);
   bytes.insert(bytes.end(), exif.begin(), exif.end());
   if (exif.size() % 2 != 0) bytes.push_back(0);
-  Bytes size;
-  append_little(size, static_cast<std::uint32_t>(bytes.size() - 8), 4);
-  std::ranges::copy(size, bytes.begin() + 4);
+  const auto size = static_cast<std::uint32_t>(bytes.size() - 8);
+  for (std::size_t i = 0; i < 4; ++i) bytes[4 + i] = static_cast<std::uint8_t>(size >> 8 * i);
   return bytes;
 }
 
