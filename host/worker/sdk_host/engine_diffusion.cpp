@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "host/worker/imaging/encode.hpp"
+#include "host/worker/imaging/exif_text.hpp"
 #include "host/worker/imaging/picture_text.hpp"
 #include "host/worker/sdk_host/control_maps.hpp"
 #include "host/worker/sdk_host/diffusion.hpp"
@@ -48,10 +49,11 @@ void emit_picture(const std::string& model, RunState& run, const DiffusionJob& j
                   const engine::Image& image) {
   const std::int64_t seed = job.request.seed + index;
   auto file = imaging::encode(image, job.output_format, job.output_quality);
-  if (job.output_format == "png")
-    file = imaging::add_png_text(
-        file, imaging::picture_text({job.request, run.request().template_name, model, seed,
-                                     image.width, image.height, job.control_maps}));
+  const auto texts = imaging::picture_text(
+      {job.request, run.request().template_name, model, seed, image.width, image.height,
+       job.control_maps, run.input_or<std::string>("resize_mode", "fill")});
+  file = job.output_format == "png" ? imaging::add_png_text(file, texts)
+                                    : imaging::add_exif_text(file, texts.front().text);
   const std::string name = "seed-" + std::to_string(seed) + "." + job.output_format;
   const fs::path path = fs::path(run.temp_folder()) / name;
   write_file(path, file);
