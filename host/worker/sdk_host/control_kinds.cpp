@@ -33,7 +33,7 @@ constexpr std::array kinds = {
     ControlKind{"inpaint", controlnet, "", true},
     ControlKind{"lineart", controlnet, "lineart"},
     ControlKind{"normalbae", controlnet, "normalbae"},
-    ControlKind{"sketch", adapter, "pidinet"},
+    ControlKind{"sketch", adapter, "sketch"},
     ControlKind{"color", adapter, "color"},
     ControlKind{"keypose", adapter, ""},
     ControlKind{"style", adapter, ""},
