@@ -33,6 +33,7 @@ constexpr std::array kinds = {
     ControlKind{"inpaint", controlnet, "", true},
     ControlKind{"lineart", controlnet, "lineart"},
     ControlKind{"normalbae", controlnet, "normalbae"},
+    ControlKind{"softedge", controlnet, "pidinet"},
     ControlKind{"sketch", adapter, "sketch"},
     ControlKind{"color", adapter, "color"},
     ControlKind{"keypose", adapter, ""},
