@@ -83,12 +83,12 @@ std::optional<imaging::Size> leading_size(const std::vector<PlannedControl>& con
 
 // Everything before the drawing: pictures, networks, control maps.
 DiffusionJob prepare(dream_diffusion& engine, RunState& run, const dream_overrides& given,
-                     const engine::ModelInfo& model) {
+                     const RunWeights& chosen) {
   const InputPictures pictures = read_input_pictures(run);
   const auto controls = plan_controls(run, given, pictures);
   const auto begin = SteadyClock::now();
-  const auto networks = control_networks(controls, *engine.host);
-  DiffusionJob job = diffusion_job(run, given, model, engine.store, pictures,
+  const auto networks = control_networks(controls, *engine.host, chosen.place);
+  DiffusionJob job = diffusion_job(run, given, chosen.pipeline->info(), engine.store, pictures,
                                    leading_size(controls, networks));
   add_controls(run, controls, networks, engine.host->networks, job);
   if (controls.empty()) return job;
@@ -100,7 +100,7 @@ DiffusionJob prepare(dream_diffusion& engine, RunState& run, const dream_overrid
 void draw(dream_diffusion& engine, RunState& run, const dream_overrides* overrides) {
   const RunWeights chosen = run_weights(engine, run);
   const engine::Pipeline& pipeline = *chosen.pipeline;
-  DiffusionJob job = prepare(engine, run, known_part(overrides), pipeline.info());
+  DiffusionJob job = prepare(engine, run, known_part(overrides), chosen);
   if (job.seed_drawn) run.log("info", "Using seed: " + std::to_string(job.request.seed));
   std::uint64_t steps = 0;
   job.request.on_step = [&](const engine::Step& step) {
