@@ -1,8 +1,10 @@
 // `dream predict`: one prediction in a worker, without a server.
 #include <fmt/format.h>
 
+#include <atomic>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "host/base/ids.hpp"
 #include "host/base/time.hpp"
@@ -16,6 +18,7 @@
 #include "host/cli/session.hpp"
 #include "host/cli/template_search.hpp"
 #include "host/cli/worker_flags.hpp"
+#include "host/downloads/fetch_weights.hpp"
 #include "host/predictions/service.hpp"
 
 namespace dream::host {
@@ -127,7 +130,14 @@ nlohmann::json describe_one(Session& session, const WorkerOptions& options,
 
 int run_predict(const PredictFlags& flags) {
   const TemplateFile file = pick_template(find_templates(), flags.template_name);
-  WorkerOptions options = flags.worker.options();
+  WorkerOptions options = flags.worker.options_or_url();
+  DownloadCache cache(flags.downloads.options(AddressRule::any));
+  std::optional<CacheReply> weights;
+  if (is_weights_url(options.weights)) {
+    const std::atomic<bool> canceled = false;  // Ctrl-C ends the program while nothing runs yet
+    weights = fetch_weights(cache, options.weights, canceled);
+    options.weights = weights->file.path().string();
+  }
   options.templates = {{file.name, file.path}};
   options.max_respawns = 0;
   Session session;
@@ -147,7 +157,6 @@ int run_predict(const PredictFlags& flags) {
   request.template_name = schema.at("name");
   request.input = input.given;
   request.folder = service.new_folder();
-  DownloadCache cache(flags.downloads.options(AddressRule::any));
   auto fetched = fetch_urls(schema, input.resolved, request.folder, cache);
   request.resolved_input = std::move(fetched.resolved);
   request.observers.push_back(make_observer(bar, writer, flags.json, write_error));

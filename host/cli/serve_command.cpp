@@ -12,8 +12,11 @@
 #include "host/cli/download_flags.hpp"
 #include "host/cli/errors.hpp"
 #include "host/cli/template_search.hpp"
+#include "host/cli/serve_environment.hpp"
 #include "host/cli/worker_flags.hpp"
+#include "host/downloads/fetch_weights.hpp"
 #include "host/http/serve.hpp"
+#include "host/uploads/upload_url.hpp"
 
 namespace dream::host {
 namespace {
@@ -22,6 +25,9 @@ struct ServeFlags {
   std::vector<std::string> templates;
   bool all = false;
   std::string isolation = "shared";
+  std::optional<int> concurrency;
+  std::string compat = "current";
+  std::string mode = "predict";
   bool allow_private_urls = false;
   bool allow_request_weights = false;
   std::optional<std::uint64_t> memory_budget;
@@ -56,21 +62,26 @@ std::uint64_t machine_memory_bytes() {
 
 int run_serve(const ServeFlags& flags) {
   ServeOptions options = flags.options;
-  const int slots = options.worker.slots;
-  options.worker = flags.worker.options();
-  options.worker.slots = slots;
+  options.worker = flags.worker.options_or_url();
+  options.worker.slots = flags.concurrency ? *flags.concurrency : concurrency_from_environment();
   options.downloads = flags.downloads.options(
       flags.allow_private_urls ? AddressRule::any : default_address_rule(options.host));
   options.worker.request_weights = flags.allow_request_weights;
   options.worker.memory_budget = static_cast<std::int64_t>(
       flags.memory_budget.value_or(flags.allow_request_weights ? machine_memory_bytes() / 2 : 0));
   options.worker.slot_isolation = flags.isolation == "slot";
+  options.worker.setup_limit = setup_limit_from_environment();
+  options.cog.legacy = flags.compat == "legacy";
+  options.cog.train_mode = flags.mode == "train";
+  options.cog.client_addresses = options.downloads.addresses;
   const auto installed = find_templates();
   std::vector<TemplateFile> chosen;
   for (const auto& name : flags.templates) chosen.push_back(pick_template(installed, name));
   if (flags.templates.empty() && !flags.all) chosen.push_back(pick_template(installed, "vanilla"));
   if (flags.all) {
-    for (const auto& file : loadable(options.worker, installed)) {
+    WorkerOptions looking = options.worker;
+    if (is_weights_url(looking.weights)) looking.weights = "none";
+    for (const auto& file : loadable(looking, installed)) {
       const bool known = std::any_of(chosen.begin(), chosen.end(),
                                      [&](const auto& other) { return other.name == file.name; });
       if (!known) chosen.push_back(file);
@@ -79,6 +90,32 @@ int run_serve(const ServeFlags& flags) {
   if (chosen.empty()) throw UsageError("--all: no templates are installed");
   for (const auto& file : chosen) options.worker.templates.push_back({file.name, file.path});
   return serve(options);
+}
+
+std::string upload_url_check(const std::string& url) {
+  const std::string problem = upload_url_problem(url);
+  return problem.empty() ? "" : "'" + url + "' " + problem;
+}
+
+void add_cog_flags(CLI::App& serve, ServeFlags& flags) {
+  serve
+      .add_option("--upload-url", flags.options.cog.upload_url,
+                  "Put files of outputs below this URL; clients get their URLs there. Else files\n"
+                  "are data URLs in answers and webhooks")
+      ->check(upload_url_check)
+      ->type_name("URL");
+  serve
+      .add_option("--x-mode", flags.mode,
+                  "train: /predictions runs the trainer too, as /trainings does")
+      ->check(CLI::IsMember({"predict", "train"}))
+      ->capture_default_str()
+      ->type_name("MODE");
+  serve
+      .add_option("--compat", flags.compat,
+                  "legacy: as Cog before 0.17 where it contradicts the present one")
+      ->check(CLI::IsMember({"current", "legacy"}))
+      ->capture_default_str()
+      ->type_name("WHICH");
 }
 
 }  // namespace
@@ -98,10 +135,10 @@ void add_serve_command(CLI::App& app, Command& chosen) {
       ->check(CLI::Range(0, 65535))
       ->capture_default_str()
       ->type_name("N");
-  serve->add_option("--concurrency", flags->options.worker.slots, "Predictions at a time")
-      ->envname("COG_MAX_CONCURRENCY")
+  serve
+      ->add_option("--concurrency", flags->concurrency,
+                   "Predictions at a time; else COG_MAX_CONCURRENCY, else 1")
       ->check(CLI::Range(1, 256))
-      ->capture_default_str()
       ->type_name("N");
   serve
       ->add_option("--isolation", flags->isolation,
@@ -124,6 +161,7 @@ void add_serve_command(CLI::App& app, Command& chosen) {
       ->type_name("SIZE");
   serve->add_flag("--allow-request-weights", flags->allow_request_weights,
                   "Requests may name the model they want: the input `weights`");
+  add_cog_flags(*serve, *flags);
   flags->worker.add_to(*serve);
   flags->downloads.add_to(*serve);
   serve->callback([flags, &chosen] { chosen = [flags] { return run_serve(*flags); }; });

@@ -7,6 +7,7 @@
 
 #include "host/base/paths.hpp"
 #include "host/cli/errors.hpp"
+#include "host/downloads/fetch_weights.hpp"
 
 namespace dream::host {
 namespace fs = std::filesystem;
@@ -36,11 +37,12 @@ std::optional<fs::path> in_store(const fs::path& models, const std::string& name
 }
 
 std::string checked(const std::string& value, const char* source, const fs::path& models) {
-  if (value == no_weights) return value;
+  if (value == no_weights || is_weights_url(value)) return value;
   if (value.find("://") != std::string::npos)
-    throw UsageError(
-        fmt::format("{}: '{}' is a URL; weights are a folder or a file on this machine, or 'none'",
-                    source, value));
+    throw UsageError(fmt::format(
+        "{}: '{}' cannot be fetched: weights are an http or https URL, a folder or a file on this "
+        "machine, or 'none'",
+        source, value));
   std::error_code error;
   if (!fs::exists(value, error)) {
     if (const auto stored = in_store(models, value))

@@ -18,7 +18,8 @@ struct WeightsSources {
 };
 
 // A value that is no path may name a folder of the model store.
-// An absolute path, or "none": a template without weights. An empty value counts as not given.
+// An absolute path, an http or https URL, or "none": a template without weights. An empty value
+// counts as not given.
 // Throws UsageError, naming the source, if the first one that applies does not exist.
 std::string choose_weights(const WeightsSources& sources);
 

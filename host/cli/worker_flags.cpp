@@ -1,13 +1,15 @@
 #include "host/cli/worker_flags.hpp"
 
 #include "host/base/paths.hpp"
+#include "host/cli/errors.hpp"
 #include "host/cli/weights_choice.hpp"
+#include "host/downloads/fetch_weights.hpp"
 
 namespace dream::host {
 
 void WorkerFlags::add_to(CLI::App& app) {
   app.add_option("--weights", weights,
-                 "Weights: a folder, a file, a name in the store, or 'none'. Else\n"
+                 "Weights: a folder, a file, a name in the store, a URL, or 'none'. Else\n"
                  "COG_WEIGHTS, ./weights, DREAM_DEFAULT_WEIGHTS, or the bundled emoji-sd")
       ->type_name("PATH");
   app.add_option("--models", models, "Model store (default ~/.cache/dream/models)")
@@ -25,6 +27,15 @@ void WorkerFlags::add_to(CLI::App& app) {
 }
 
 WorkerOptions WorkerFlags::options() const {
+  WorkerOptions options = options_or_url();
+  if (is_weights_url(options.weights))
+    throw UsageError("weights: '" + options.weights +
+                     "' is a URL, which `dream serve` and `dream predict` take; here they are a "
+                     "folder or a file on this machine, or 'none'");
+  return options;
+}
+
+WorkerOptions WorkerFlags::options_or_url() const {
   WorkerOptions options;
   options.program = worker_program();
   options.models = models.empty() ? default_model_store() : std::filesystem::path(models);

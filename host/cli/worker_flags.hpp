@@ -17,8 +17,10 @@ struct WorkerFlags {
   int threads = 0;
 
   void add_to(CLI::App& app);
-  // Options without templates. Throws UsageError for weights that do not exist.
+  // Options without templates. Throws UsageError for weights that do not exist, or are a URL.
   WorkerOptions options() const;
+  // The same, but weights may be a URL, for who fetches them.
+  WorkerOptions options_or_url() const;
 };
 
 }  // namespace dream::host

@@ -132,6 +132,21 @@ Envelope to_envelope(const json& body) {
   return envelope;
 }
 
+Envelope to_legacy_envelope(json body) {
+  if (!body.is_object()) wrong_type("", body, "an object");
+  for (const char* field : {"context", "webhook_events_filter"})
+    if (const auto value = body.find(field); value != body.end() && value->is_null())
+      body.erase(value);
+  Envelope envelope = to_envelope(body);
+  envelope.output_file_prefix = optional_text(body, "output_file_prefix");
+  return envelope;
+}
+
+Response legacy_refusal(const char* type, const std::string& message) {
+  const json detail = {{"loc", {"body"}}, {"msg", message}, {"type", type}};
+  return {422, "application/json", compact({{"detail", json::array({detail})}})};
+}
+
 }  // namespace
 
 std::variant<Envelope, Response> parse_envelope(const Request& request) {
@@ -154,6 +169,16 @@ std::variant<Envelope, Response> parse_envelope(const Request& request) {
     return Response{
         422, plain,
         fmt::format("Failed to deserialize the JSON body into the target type: {}", error.what())};
+  }
+}
+
+std::variant<Envelope, Response> parse_legacy_envelope(const Request& request) {
+  try {
+    return to_legacy_envelope(request.body.empty() ? json::object() : parse(request.body));
+  } catch (const SyntaxError& error) {
+    return legacy_refusal("value_error.jsondecode", error.what());
+  } catch (const ShapeError& error) {
+    return legacy_refusal("type_error", error.what());
   }
 }
 

@@ -17,10 +17,15 @@ struct Envelope {
   nlohmann::json input = nlohmann::json::object();
   std::optional<std::string> webhook;
   WebhookEvents webhook_events;  // all four unless the client chose
+  std::optional<std::string> output_file_prefix = {};  // of the legacy API alone
 };
 
 // Without a Content-Type header the body is ignored and the envelope is empty. The Response is a
 // 400 (not JSON), 415 (another media type) or 422 (JSON of the wrong shape), all text/plain.
 std::variant<Envelope, Response> parse_envelope(const Request& request);
+
+// The same by the rules of Cog's first, Python server: the body counts whatever its Content-Type,
+// nulls are as good as absent fields, and every refusal is a 422 with `detail`.
+std::variant<Envelope, Response> parse_legacy_envelope(const Request& request);
 
 }  // namespace dream::host

@@ -202,6 +202,11 @@ void add_entry_paths(const std::string& verb, const std::string& noun, const std
 
 }  // namespace
 
+bool is_streamed(const json& schema) {
+  const std::string kind = schema.at("output").at("kind");
+  return kind == "iterator" || kind == "concatenate";
+}
+
 json openapi_document(const json& schema) {
   json components = json::object();
   json paths = {
@@ -213,6 +218,7 @@ json openapi_document(const json& schema) {
   components["Input"] = std::move(input);
   components["Output"] = output_schema(schema.at("output"));
   add_entry_paths("Predict", "Prediction", "predictions", paths);
+  if (is_streamed(schema)) paths["/predictions"]["post"]["x-cog-streaming"] = true;
   if (const auto train = schema.find("train"); train != schema.end()) {
     add_envelopes("Training", "TrainingInput", "TrainingOutput", components);
     json training = input_schema(*train, "TrainingInput", components);

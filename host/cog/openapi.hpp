@@ -10,4 +10,8 @@ namespace dream::host {
 // is not one.
 nlohmann::json openapi_document(const nlohmann::json& schema);
 
+// Whether predictions of the template can be watched over server-sent events: its output comes item
+// by item.
+bool is_streamed(const nlohmann::json& schema);
+
 }  // namespace dream::host

@@ -29,10 +29,19 @@ json time_or_null(const std::optional<Clock::time_point>& time) {
 
 }  // namespace
 
-json PredictionRenderer::output(const Snapshot& snapshot) {
+void PredictionRenderer::render_items(const Snapshot& snapshot) {
   while (items_.size() < snapshot.output.size()) {
     items_.push_back(item_to_json(snapshot.output[items_.size()]));
   }
+}
+
+json PredictionRenderer::newest_output(const Snapshot& snapshot) {
+  render_items(snapshot);
+  return items_.back();
+}
+
+json PredictionRenderer::output(const Snapshot& snapshot) {
+  render_items(snapshot);
   if (!snapshot.output_is_list) return items_.empty() ? json(nullptr) : items_.back();
   if (items_.empty() && snapshot.status != Status::succeeded) return nullptr;
   return json(items_);

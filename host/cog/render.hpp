@@ -15,9 +15,12 @@ namespace dream::host {
 class PredictionRenderer {
  public:
   nlohmann::json render(const Snapshot& snapshot);
+  // The item of the output that came last; there must be one.
+  nlohmann::json newest_output(const Snapshot& snapshot);
 
  private:
   nlohmann::json output(const Snapshot& snapshot);
+  void render_items(const Snapshot& snapshot);
 
   std::vector<nlohmann::json> items_;  // rendered so far, in output order
 };

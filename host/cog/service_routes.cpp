@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "host/base/time.hpp"
+#include "host/cog/docs_page.hpp"
 #include "host/cog/json_text.hpp"
+#include "host/cog/negotiation.hpp"
 #include "host/cog/openapi.hpp"
 #include "host/cog/routes.hpp"
 #include "host/cog/version.hpp"
@@ -17,13 +19,19 @@ Response json_response(int status, const json& body) {
   return {status, "application/json", compact(body)};
 }
 
-CogRoutes::CogRoutes(WorkerPool& workers, Intake& intake, WebhookSender& webhooks,
-                     HealthChecks& health, std::vector<std::string> templates,
+Response error_response(int status, const char* error) {
+  return json_response(status, {{"error", error}});
+}
+
+CogRoutes::CogRoutes(const Parts& parts, CogOptions options, std::vector<std::string> templates,
                      weights::ModelStore models, std::function<void()> request_shutdown)
-    : workers_(workers),
-      intake_(intake),
-      webhooks_(webhooks),
-      health_(health),
+    : workers_(parts.workers),
+      intake_(parts.intake),
+      webhooks_(parts.webhooks),
+      health_(parts.health),
+      feeds_(parts.feeds),
+      uploader_(parts.uploader),
+      options_(std::move(options)),
       names_(std::move(templates)),
       models_(std::move(models)),
       request_shutdown_(std::move(request_shutdown)) {}
@@ -35,6 +43,7 @@ void CogRoutes::add_to(Router& router) {
   for (const std::string root : {"", "/templates/{template}"}) {
     on("GET", root + "/health-check", &CogRoutes::health_check);
     on("GET", root + "/openapi.json", &CogRoutes::openapi);
+    on("GET", root + "/docs", &CogRoutes::docs);
     for (const Entry entry : {Entry::predict, Entry::train}) {
       const std::string path = root + (entry == Entry::train ? "/trainings" : "/predictions");
       router.add("POST", path, [this, entry](const Shared& exchange) { create(exchange, entry); });
@@ -43,7 +52,7 @@ void CogRoutes::add_to(Router& router) {
       on("POST", path + "/{id}/cancel", &CogRoutes::cancel);
     }
   }
-  on("GET", "/", &CogRoutes::index);
+  on("GET", "/", &CogRoutes::root);
   on("GET", "/templates/{template}", &CogRoutes::index);
   on("GET", "/templates", &CogRoutes::templates);
   on("POST", "/shutdown", &CogRoutes::shutdown);
@@ -65,6 +74,12 @@ const json* CogRoutes::schema_of(const std::string& template_name) const {
     if (schema.value("name", "") == template_name) return &schema;
   }
   return nullptr;
+}
+
+// Browsers go to the playground, programs get the index.
+void CogRoutes::root(const Shared& exchange) const {
+  if (!wants_page(exchange->request())) return index(exchange);
+  exchange->respond({.status = 302, .headers = {{"location", "/ui"}, {"vary", "accept"}}});
 }
 
 void CogRoutes::index(const Shared& exchange) const {
@@ -129,6 +144,20 @@ void CogRoutes::openapi(const Shared& exchange) const {
   exchange->respond(schema != nullptr
                         ? json_response(200, openapi_document(*schema))
                         : json_response(503, {{"error", "OpenAPI schema not available"}}));
+}
+
+void CogRoutes::docs(const Shared& exchange) const {
+  const std::string name = template_of(exchange);
+  if (name.empty()) return;
+  const bool at_root = !exchange->request().parameters.contains("template");
+  DocsPage page{name, "", at_root ? "" : "/templates/" + name, names_, nullptr};
+  if (const json* schema = schema_of(name)) {
+    page.description = schema->value("description", "");
+    page.document = openapi_document(*schema);
+  }
+  exchange->respond({200, "text/html; charset=utf-8", docs_page(page),
+                     {{"content-security-policy", docs_page_policy},
+                      {"x-content-type-options", "nosniff"}}});
 }
 
 void CogRoutes::templates(const Shared& exchange) const {

@@ -30,6 +30,17 @@ void Exchange::respond(Response response) {
   if (on_response_) on_response_();
 }
 
+std::shared_ptr<BodyStream> Exchange::begin_stream(Response head, BodyStream::Source source) {
+  auto stream = std::make_shared<BodyStream>(std::move(source));
+  if (answered_ || gone_) {
+    stream->close();
+  } else {
+    stream_ = stream;
+    respond(std::move(head));
+  }
+  return stream;
+}
+
 void Exchange::disconnect() {
   if (answered_ || gone_) return;
   gone_ = true;

@@ -4,10 +4,13 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "host/http/body_stream.hpp"
 
 namespace dream::host {
 
@@ -38,6 +41,9 @@ class Exchange {
 
   Request& request() { return request_; }
   void respond(Response response);
+  // Answers with `head` and a body that `source` makes piece by piece; `head.body` is not used. If
+  // the client has gone already, the stream that comes back is closed.
+  std::shared_ptr<BodyStream> begin_stream(Response head, BodyStream::Source source);
 
   // Runs `callback` if the client goes away before the answer.
   void on_disconnect(std::function<void()> callback) { on_disconnect_ = std::move(callback); }
@@ -47,10 +53,13 @@ class Exchange {
   void disconnect();
   bool answered() const { return answered_; }
   Response& response() { return response_; }
+  // Null for an answer with a body that is there as a whole.
+  const std::shared_ptr<BodyStream>& stream() const { return stream_; }
 
  private:
   Request request_;
   Response response_;
+  std::shared_ptr<BodyStream> stream_;
   bool answered_ = false;
   bool gone_ = false;
   std::function<void()> on_disconnect_;

@@ -11,6 +11,8 @@
 #include "host/cog/intake.hpp"
 #include "host/cog/metrics.hpp"
 #include "host/cog/routes.hpp"
+#include "host/downloads/fetch_weights.hpp"
+#include "host/http/first_weights.hpp"
 #include "host/http/server.hpp"
 #include "host/predictions/service.hpp"
 #include "host/webhooks/webhook_sender.hpp"
@@ -52,8 +54,9 @@ class Host {
         intake_(io_, service_, workers_, static_cast<std::size_t>(options.worker.slots),
                 options.downloads),
         health_checks_(io_, workers_),
-        routes_(workers_, intake_, webhooks_, health_checks_, names_of(options.worker.templates),
-                weights::ModelStore(options.worker.models),
+        first_weights_(io_, options.downloads),
+        routes_({workers_, intake_, webhooks_, health_checks_, feeds_, uploader_}, options.cog,
+                names_of(options.worker.templates), weights::ModelStore(options.worker.models),
                 [this] { shut_down("POST /shutdown"); }),
         metrics_(io_, workers_, options.worker.memory_budget),
         server_(io_, router_),
@@ -71,13 +74,23 @@ class Host {
     const int port = server_.listen(options_.host, options_.port);
     spdlog::info("listening on http://{}:{}", options_.host, port);
     await_signal();
-    workers_.start();
+    start_workers();
     io_.run();
     if (!webhooks_.drain(webhook_grace)) spdlog::error("some webhooks could not be delivered");
     return 0;
   }
 
  private:
+  void start_workers() {
+    if (!is_weights_url(options_.worker.weights)) return workers_.start();
+    first_weights_.fetch(options_.worker.weights, [this](const auto& path, const auto& error) {
+      if (stopping_) return;
+      if (path.empty()) return workers_.refuse_setup("cannot fetch the weights: " + error);
+      workers_.set_weights(path);
+      workers_.start();
+    });
+  }
+
   void await_signal() {
     signals_.async_wait([this](const boost::system::error_code& error, int number) {
       if (error) return;
@@ -95,6 +108,7 @@ class Host {
     if (stopping_) return intake_.cancel_all();
     stopping_ = true;
     spdlog::info("{}: finishing what is in work", reason);
+    first_weights_.cancel();
     server_.stop([this] {
       intake_.cancel_all();
       workers_.shutdown(worker_limit, [this] { signals_.cancel(); });
@@ -110,6 +124,9 @@ class Host {
   Intake intake_;
   Router router_;
   HealthChecks health_checks_;
+  FirstWeights first_weights_;
+  FeedHub feeds_;
+  Uploader uploader_{io_};
   CogRoutes routes_;
   Metrics metrics_;
   HttpServer server_;

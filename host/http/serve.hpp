@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "host/cog/cog_options.hpp"
 #include "host/downloads/download_cache.hpp"
 #include "host/workers/worker_pool.hpp"
 
@@ -13,7 +14,8 @@ namespace dream::host {
 struct ServeOptions {
   std::string host = "127.0.0.1";  // an address or a host name
   int port = 5000;                 // 1 to 65535; 0 lets the system choose (logged)
-  WorkerOptions worker;
+  WorkerOptions worker;  // weights may be a URL
+  CogOptions cog;
   bool await_explicit_shutdown = false;  // ignore SIGTERM; end on SIGINT and POST /shutdown only
   CacheOptions downloads;                // of what requests name by URL
   std::filesystem::path state_dir;       // empty: a folder under the system's temporary one

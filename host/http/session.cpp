@@ -1,7 +1,5 @@
 #include "host/http/session.hpp"
 
-#include <fmt/chrono.h>
-#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <array>
@@ -12,7 +10,8 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/read.hpp>
-#include <ctime>
+
+#include "host/http/response_head.hpp"
 
 namespace dream::host {
 namespace {
@@ -24,6 +23,7 @@ using beast::error_code;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t read_ahead_bytes = 64U << 10;  // of pipelined requests, while one is in work
+constexpr std::size_t most_at_once = 1U << 20;       // bytes sent within one limits_.progress
 
 auto into(error_code& error) {
   return asio::redirect_error(asio::use_awaitable, error);
@@ -47,24 +47,6 @@ Request to_request(http::request<http::string_body>&& message) {
   }
   request.body = std::move(message.body());
   return request;
-}
-
-std::string head_of(const Response& response, unsigned version, bool keep_alive) {
-  std::string head = fmt::format("HTTP/1.{} {} {}\r\n", version % 10, response.status,
-                                 reason_phrase(response.status));
-  if (!response.content_type.empty()) {
-    head += fmt::format("content-type: {}\r\n", response.content_type);
-  }
-  head += fmt::format("content-length: {}\r\n", response.body.size());
-  for (const auto& [name, value] : response.headers) {
-    if (value.find_first_of("\r\n") != std::string::npos) continue;  // no header injection
-    head += fmt::format("{}: {}\r\n", name, value);
-  }
-  if (!keep_alive) head += "connection: close\r\n";
-  if (keep_alive && version < 11) head += "connection: keep-alive\r\n";
-  head +=
-      fmt::format("date: {:%a, %d %b %Y %H:%M:%S} GMT\r\n\r\n", fmt::gmtime(std::time(nullptr)));
-  return head;
 }
 
 }  // namespace
@@ -91,7 +73,10 @@ asio::awaitable<void> Session::run() {
       const auto exchange = co_await answer(to_request(parser.release()));
       if (!exchange->answered()) break;
       const bool keep = client_keeps && !stopping_;
-      if (!co_await write(exchange->response(), head, version, keep)) break;
+      const bool sent = exchange->stream() != nullptr
+                            ? co_await send_stream(*exchange, version, keep)
+                            : co_await write(exchange->response(), head, version, keep);
+      if (!sent) break;
       if (!keep) {
         co_await linger();
         break;
@@ -198,19 +183,24 @@ asio::awaitable<std::shared_ptr<Exchange>> Session::answer(Request request) {
 
 asio::awaitable<bool> Session::write(const Response& response, bool head, unsigned version,
                                      bool keep_alive) {
-  const std::string top = head_of(response, version, keep_alive);
+  const std::string top = response_head(
+      response, {.version = version, .keep_alive = keep_alive, .bytes = response.body.size()});
   asio::const_buffer rest = head ? asio::const_buffer() : asio::buffer(response.body);
   error_code error;
   stream_.expires_after(limits_.progress);
   const std::array<asio::const_buffer, 2> first{
-      asio::buffer(top), asio::buffer(rest, std::min<std::size_t>(rest.size(), 1U << 20))};
+      asio::buffer(top), asio::buffer(rest, std::min<std::size_t>(rest.size(), most_at_once))};
   co_await asio::async_write(stream_, first, into(error));
   rest += first[1].size();
+  co_return !error && co_await send(rest);
+}
+
+asio::awaitable<bool> Session::send(asio::const_buffer rest) {
+  error_code error;
   while (!error && rest.size() > 0) {
     stream_.expires_after(limits_.progress);
-    const std::size_t size = co_await asio::async_write(
-        stream_, asio::buffer(rest, std::min<std::size_t>(rest.size(), 1U << 20)), into(error));
-    rest += size;
+    rest += co_await asio::async_write(
+        stream_, asio::buffer(rest, std::min<std::size_t>(rest.size(), most_at_once)), into(error));
   }
   co_return !error;
 }

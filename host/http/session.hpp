@@ -10,6 +10,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <functional>
 #include <memory>
+#include <string_view>
 
 #include "host/http/server.hpp"
 
@@ -36,6 +37,12 @@ class Session {
   boost::asio::awaitable<std::shared_ptr<Exchange>> answer(Request request);
   boost::asio::awaitable<bool> write(const Response& response, bool head, unsigned version,
                                      bool keep_alive);
+  boost::asio::awaitable<bool> send_stream(const Exchange& exchange, unsigned version,
+                                           bool keep_alive);
+  boost::asio::awaitable<bool> send_pieces(BodyStream& body, bool chunked);
+  boost::asio::awaitable<bool> send_piece(std::string_view piece, bool chunked);
+  // Pieces of at most 1 MiB, each within the limit for a client that takes nothing.
+  boost::asio::awaitable<bool> send(boost::asio::const_buffer bytes);
   boost::asio::awaitable<void> linger();
 
   boost::beast::tcp_stream stream_;

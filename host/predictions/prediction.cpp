@@ -55,13 +55,33 @@ void Prediction::start() {
   emit({PredictionEvent::Kind::start, {}});
 }
 
-void Prediction::log(std::string_view text) {
+void Prediction::log(std::string_view text, LogSource source) {
   if (is_terminal(snapshot_.status) || text.empty()) return;
   const std::string lines = append_log(text);
-  if (!lines.empty()) emit({PredictionEvent::Kind::log, lines});
+  if (!lines.empty()) emit({PredictionEvent::Kind::log, lines, nullptr, source});
+}
+
+void Prediction::publish_files(PublishFile publish, std::function<void()> abort) {
+  OutputQueue::Events events;
+  events.ready = [this](OutputItem item) { show(std::move(item)); };
+  events.failed = [this, abort = std::move(abort)](const std::string& error) {
+    publish_error_ = error;
+    log(error, LogSource::standard_error);
+    if (!held_) abort();
+  };
+  events.empty = [this] {
+    if (std::exchange(held_, false)) finish(Status::succeeded, {});
+  };
+  outbox_ = std::make_unique<OutputQueue>(std::move(publish), std::move(events));
 }
 
 void Prediction::output(OutputItem item) {
+  if (is_terminal(snapshot_.status) || !publish_error_.empty()) return;
+  if (outbox_ != nullptr) return outbox_->add(std::move(item));
+  show(std::move(item));
+}
+
+void Prediction::show(OutputItem item) {
   if (is_terminal(snapshot_.status)) return;
   snapshot_.output.push_back(std::move(item));
   const OutputItem copy = snapshot_.output.back();  // stays valid whatever the observers do
@@ -81,9 +101,15 @@ void Prediction::metric(std::string_view name, const nlohmann::json& value, std:
   try {
     record_metric(snapshot_.metrics, name, value, mode);
   } catch (const std::invalid_argument& refusal) {
-    return log(refusal.what());
+    return log(refusal.what(), LogSource::standard_error);
   }
-  emit({PredictionEvent::Kind::metric, {}});
+  const MetricChange change{std::string(name), value, std::string(mode)};
+  emit({.kind = PredictionEvent::Kind::metric, .text = {}, .metric = &change});
+}
+
+void Prediction::preview(const Preview& preview) {
+  if (is_terminal(snapshot_.status)) return;
+  emit({.kind = PredictionEvent::Kind::preview, .text = {}, .preview = &preview});
 }
 
 void Prediction::succeed() {
@@ -101,8 +127,11 @@ void Prediction::cancel() {
 
 void Prediction::finish(Status status, const std::string& error) {
   if (is_terminal(snapshot_.status)) return;
-  snapshot_.status = status;
-  snapshot_.error = without_secrets(error, secrets_);
+  held_ = status == Status::succeeded && outbox_ != nullptr && !outbox_->is_empty();
+  if (held_) return;
+  const bool unpublished = !publish_error_.empty();
+  snapshot_.status = unpublished ? Status::failed : status;
+  snapshot_.error = without_secrets(unpublished ? publish_error_ : error, secrets_);
   snapshot_.completed_at = Clock::now();
   snapshot_.metrics["predict_time"] =
       seconds_between(snapshot_.started_at.value_or(snapshot_.created_at), *snapshot_.completed_at);

@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "host/predictions/output_queue.hpp"
+
 namespace dream::host {
 
 enum class Status { starting, processing, succeeded, failed, canceled };
@@ -23,19 +25,28 @@ enum class Status { starting, processing, succeeded, failed, canceled };
 std::string_view to_string(Status status);
 bool is_terminal(Status status);
 
-// One item of the output: a JSON value, or a file that lies in the prediction's folder.
-struct OutputItem {
-  nlohmann::json value;        // used when path is empty
-  std::filesystem::path path;  // absolute
-  std::string name;            // file name for users, e.g. "seed-7.png"
-  std::string media_type;      // "image/png"
-};
-
 struct Progress {
   std::uint64_t step = 0;
   std::uint64_t steps = 0;
   double elapsed_s = 0;
   std::string label;
+};
+
+// Which of a program's two outputs a line counts to.
+enum class LogSource { standard_output, standard_error };
+
+struct MetricChange {
+  std::string name;
+  nlohmann::json value;
+  std::string mode;  // "replace", "increment" or "append"
+};
+
+// An approximate small picture of what is being drawn, for those who watch.
+struct Preview {
+  std::uint64_t picture = 0;  // of this prediction, from 0
+  std::uint64_t step = 0;     // of this picture
+  std::uint64_t steps = 0;
+  std::string image;  // a data URL
 };
 
 using Clock = std::chrono::system_clock;
@@ -54,16 +65,20 @@ struct Snapshot {
   bool bad_input = false;  // failed because of a value the client chose
   nlohmann::json metrics = nlohmann::json::object();
   Progress progress;
+  bool previews = false;  // somebody wants to see it being drawn
   Clock::time_point created_at;
   std::optional<Clock::time_point> started_at;
   std::optional<Clock::time_point> completed_at;
 };
 
 struct PredictionEvent {
-  enum class Kind { start, output, log, metric, progress, completed };
+  enum class Kind { start, output, log, metric, progress, preview, completed };
   Kind kind;
-  std::string_view text;               // log, progress: the lines that were added to the logs
-  const OutputItem* output = nullptr;  // output: the new item
+  std::string_view text;                 // log, progress: the lines that were added to the logs
+  const OutputItem* output = nullptr;    // output: the new item
+  LogSource source = LogSource::standard_output;  // log
+  const MetricChange* metric = nullptr;  // metric
+  const Preview* preview = nullptr;      // preview
 };
 
 class Prediction {
@@ -81,14 +96,20 @@ class Prediction {
   void observe(Observer observer) { observers_.push_back(std::move(observer)); }
   // These texts will not appear in logs, progress labels or the error, whoever writes them there.
   void conceal(std::vector<std::string> secrets) { secrets_ = std::move(secrets); }
+  // Files of the output are shown by the URL that `publish` gives them, in their order, and success
+  // waits for it. `abort` runs when that fails, so that the run may end: then the prediction fails.
+  void publish_files(PublishFile publish, std::function<void()> abort);
+  // The run has succeeded, files are still on their way.
+  bool is_publishing() const { return held_; }
 
   // Mutators. After a terminal state all of them do nothing. The terminal ones put `predict_time`
   // (seconds since start) into the metrics.
   void start();                     // starting → processing
-  void log(std::string_view text);  // whole lines
+  void log(std::string_view text, LogSource source = LogSource::standard_output);  // whole lines
   void output(OutputItem item);
   void progress(Progress progress);  // also appends a tqdm-like line to the logs
   void metric(std::string_view name, const nlohmann::json& value, std::string_view mode);
+  void preview(const Preview& preview);  // shown, not kept
   void succeed();
   void fail(const std::string& error, bool bad_input = false);
   void cancel();
@@ -97,12 +118,16 @@ class Prediction {
   void finish(Status status, const std::string& error);
   std::string append_log(std::string_view text);  // not empty; result: what was added
   void emit(const PredictionEvent& event);
+  void show(OutputItem item);
 
   Snapshot snapshot_;
   std::filesystem::path folder_;
   std::vector<Observer> observers_;
   std::vector<std::string> secrets_;
   bool logs_full_ = false;
+  std::unique_ptr<OutputQueue> outbox_;  // null: files are shown as they are
+  std::string publish_error_;
+  bool held_ = false;
 };
 
 }  // namespace dream::host

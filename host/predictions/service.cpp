@@ -41,11 +41,14 @@ PredictionService::Created PredictionService::create(PredictionRequest request) 
   initial.template_name = std::move(request.template_name);
   initial.entry = std::move(request.entry);
   initial.input = mask_secrets(schema, std::move(request.input));
+  initial.previews = request.previews;
   initial.created_at = Clock::now();
   const std::string id = initial.id;
   auto folder = request.folder.empty() ? new_folder() : std::move(request.folder);
   auto prediction = std::make_shared<Prediction>(std::move(initial), std::move(folder));
   prediction->conceal(secret_values(schema, request.resolved_input));
+
+  if (request.publish) publish_with(prediction, std::move(request.publish));
 
   // First of the observers: once a client hears of the end, the id is free again.
   prediction->observe([this, id](const Snapshot& snapshot, const PredictionEvent& event) {
@@ -73,8 +76,26 @@ std::shared_ptr<Prediction> PredictionService::find(std::string_view id) const {
 bool PredictionService::cancel(std::string_view id) {
   const auto prediction = find(id);
   if (prediction == nullptr) return false;
-  workers_.cancel(*prediction);
+  if (prediction->is_publishing())  // no worker has it any more
+    prediction->cancel();
+  else
+    workers_.cancel(*prediction);
   return true;
+}
+
+void PredictionService::publish_with(const std::shared_ptr<Prediction>& prediction,
+                                     PublishFile publish) {
+  const std::weak_ptr<Prediction> weak = prediction;
+  prediction->publish_files(
+      [weak, publish = std::move(publish)](const OutputItem& file, auto abandoned, auto done) {
+        publish(file, std::move(abandoned), [weak, done](const auto& url, const auto& error) {
+          const auto kept = weak.lock();  // until the callback is through
+          if (kept != nullptr) done(url, error);
+        });
+      },
+      [this, weak] {
+        if (const auto running = weak.lock()) workers_.cancel(*running);
+      });
 }
 
 std::filesystem::path PredictionService::new_folder() {

@@ -24,6 +24,8 @@ struct PredictionRequest {
   nlohmann::json resolved_input;  // validated, defaults filled in, files as local paths
   std::filesystem::path folder;   // made by the service when empty (new_folder())
   std::vector<Prediction::Observer> observers;
+  PublishFile publish = {};  // empty: files of the output are shown as they are
+  bool previews = false;     // somebody wants to see it being drawn
 };
 
 class PredictionService {
@@ -49,6 +51,8 @@ class PredictionService {
   std::filesystem::path new_folder();
 
  private:
+  void publish_with(const std::shared_ptr<Prediction>& prediction, PublishFile publish);
+
   WorkerPool& workers_;
   std::filesystem::path state_folder_;
   std::unordered_map<std::string, std::shared_ptr<Prediction>> running_;

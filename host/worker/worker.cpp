@@ -232,7 +232,8 @@ nlohmann::json Worker::run_prediction(int slot, const nlohmann::json& message) {
     const bool train = message.value("entry", "predict") == "train";
     loaded->run(
         train ? LoadedTemplate::Entry::train : LoadedTemplate::Entry::predict,
-        {id, name, message.at("input"), message.at("output_dir").get<std::string>()},
+        {id, name, message.at("input"), message.at("output_dir").get<std::string>(),
+         message.value("previews", false)},
         [&](const nlohmann::json& news) { channel.send(news); }, *canceled);
   } catch (const SdkError& error) {
     done["status"] = error.code() == DREAM_CANCELED ? "canceled" : "failed";

@@ -35,14 +35,17 @@
 //
 // slot, host → worker
 //   {"type":"predict", "id":ID, "template":NAME, "entry":"predict|train", "input":OBJECT,
-//    "output_dir":DIR}
+//    "output_dir":DIR, "previews":BOOL}
 //        entry: "predict" when absent; "train" calls the template's trainer.
+//        previews: whether `preview` messages are wanted; false when absent.
 //        input is validated and defaults are filled in; a file input is the path of a local file.
 // slot, worker → host
 //   {"type":"log", "level":"debug|info|warning|error", "message":TEXT}
 //   {"type":"output", "value":JSON}                                    a value
 //   {"type":"output", "path":PATH, "name":FILE, "media_type":TYPE}     a file in output_dir
 //   {"type":"progress", "step":N, "steps":N, "elapsed_s":X, "label":TEXT}
+//   {"type":"preview", "picture":N, "step":N, "steps":N, "image":DATA_URL}
+//        what is being drawn, small and approximate; several a second at most
 //   {"type":"metric", "name":NAME, "value":JSON, "mode":"replace|increment|append"}
 //   {"type":"done", "status":"succeeded|failed|canceled", "error":TEXT?, "bad_input":BOOL?}
 //        then `idle` on control. bad_input: it failed because of a value the client chose.

@@ -10,6 +10,15 @@
 
 namespace dream::host {
 
+namespace {
+
+LogSource source_of(const std::string& level) {
+  return level == "warning" || level == "error" ? LogSource::standard_error
+                                                : LogSource::standard_output;
+}
+
+}  // namespace
+
 void end_prediction(Prediction& prediction, const Outcome& outcome) {
   switch (outcome.status) {
     case Status::succeeded:
@@ -41,7 +50,7 @@ bool Slot::on_message(const nlohmann::json& message) {
     if (level == "debug")
       log_at(level, prediction->snapshot().id + ": " + text);
     else
-      prediction->log(text);
+      prediction->log(text, source_of(level));
   } else if (type == "output") {
     on_output(message);
   } else if (type == "progress") {
@@ -50,6 +59,9 @@ bool Slot::on_message(const nlohmann::json& message) {
   } else if (type == "metric") {
     prediction->metric(message.at("name").get<std::string>(), message.at("value"),
                        message.value("mode", "replace"));
+  } else if (type == "preview") {
+    prediction->preview({message.value("picture", std::uint64_t{0}), message.at("step"),
+                         message.at("steps"), message.at("image").get<std::string>()});
   } else if (type == "done") {
     on_done(message);
   } else {
@@ -74,7 +86,7 @@ void Slot::on_output(const nlohmann::json& message) {
   if (std::filesystem::is_regular_file(item.path, error))
     return prediction_->output(std::move(item));
   output_error_ = fmt::format("the output file '{}' does not exist", item.name);
-  prediction_->log(output_error_);
+  prediction_->log(output_error_, LogSource::standard_error);
 }
 
 void Slot::on_done(const nlohmann::json& message) {

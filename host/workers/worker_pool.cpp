@@ -37,7 +37,7 @@ struct WorkerPool::State {
       : io(context), options(std::move(chosen)), shutdown_limit(context) {}
 
   boost::asio::io_context& io;
-  const WorkerOptions options;
+  WorkerOptions options;
   std::vector<std::unique_ptr<WorkerUnit>> units;
   Health phase = Health::starting;  // starting, ready, setup_failed or defunct
   bool settled = false;
@@ -129,6 +129,7 @@ WorkerPool::WorkerPool(boost::asio::io_context& io, WorkerOptions options)
   const int slots = std::max(1, chosen.slots);
   const int units = chosen.slot_isolation ? slots : 1;
   State* state = state_.get();
+  state->report.started_at = Clock::now();
   for (int i = 0; i < units; ++i) {
     state->units.push_back(std::make_unique<WorkerUnit>(
         io, chosen, slots / units,
@@ -143,6 +144,19 @@ WorkerPool::~WorkerPool() = default;
 void WorkerPool::start() {
   state_->report.started_at = Clock::now();
   for (const auto& unit : state_->units) unit->start();
+}
+
+void WorkerPool::set_weights(const std::string& weights) {
+  state_->options.weights = weights;
+}
+
+void WorkerPool::refuse_setup(const std::string& why) {
+  log_at("error", why);
+  const auto now = Clock::now();
+  state_->report = {state_->report.started_at, now, "failed", state_->report.logs + why + '\n'};
+  state_->phase = Health::setup_failed;
+  state_->settled = true;
+  for (auto& callback : std::exchange(state_->on_settled, {})) state_->post(std::move(callback));
 }
 
 void WorkerPool::shutdown(std::chrono::milliseconds limit, std::function<void()> done) {

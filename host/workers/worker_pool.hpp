@@ -33,6 +33,7 @@ struct WorkerOptions {
   bool request_weights = false;    // requests may name the weights they want
   int slots = 1;
   bool slot_isolation = false;  // one process per slot instead of one for all
+  std::chrono::seconds setup_limit{0};  // a set-up that takes longer fails; 0: none
   bool setup = true;            // false: describe the templates only, nothing is loaded
   int max_respawns = 5;         // in a row, without a READY between them lasting `steady_after`
   std::chrono::milliseconds respawn_delay{
@@ -63,6 +64,10 @@ class WorkerPool {
   WorkerPool& operator=(const WorkerPool&) = delete;
 
   void start();
+  // Before start(): weights that were not there when the pool was made.
+  void set_weights(const std::string& weights);
+  // Instead of start(): the set-up fails because of what went wrong before it.
+  void refuse_setup(const std::string& why);
   // Tells the workers to end, kills them after `limit`; `done` runs once they are gone. What still
   // ran then has failed.
   void shutdown(std::chrono::milliseconds limit, std::function<void()> done);

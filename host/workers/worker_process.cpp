@@ -153,7 +153,7 @@ void WorkerProcess::note_output(std::string_view line, bool is_stderr) {
     last_stderr_line_ = line.substr(0, line.size() - 1);
     last_stderr_time_ = std::chrono::steady_clock::now();
   }
-  handlers_.output(line);
+  handlers_.output(line, is_stderr);
 }
 
 std::string WorkerProcess::reason_of(int status) const {

@@ -27,7 +27,7 @@ class WorkerProcess {
     // These two may throw on a message that breaks the protocol; the process is then killed.
     std::function<void(const nlohmann::json& message)> control;
     std::function<void(int slot, const nlohmann::json& message)> slot;
-    std::function<void(std::string_view line)> output;  // raw fd 1 and 2, with '\n'
+    std::function<void(std::string_view line, bool is_stderr)> output;  // raw, with '\n'
     // The last callback: the process is reaped and all it had sent has been handled.
     std::function<void(const std::string& reason)> exited;
   };

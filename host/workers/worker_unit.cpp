@@ -43,15 +43,26 @@ void WorkerUnit::spawn() {
         WorkerProcess::Handlers{
             [this](const nlohmann::json& message) { on_control(message); },
             [this](int slot, const nlohmann::json& message) { on_slot(slot, message); },
-            [this](std::string_view line) { on_output(line); },
+            [this](std::string_view line, bool is_stderr) { on_output(line, is_stderr); },
             [this](const std::string& reason) { on_exit(reason); }});
     log_at("debug", fmt::format("worker {} started", process_->pid()));
     process_->send(init_message());
+    if (options_.setup_limit.count() > 0) limit_setup();
   } catch (const std::system_error& error) {
     events_.setup_log(fmt::format("{}\n", error.what()));
     log_at("error", error.what());
     plan_respawn();
   }
+}
+
+void WorkerUnit::limit_setup() {
+  after(options_.setup_limit, [this] {
+    if (state_ != State::starting || setup_refused_) return;
+    setup_refused_ = true;
+    events_.setup_log("worker setup timed out\n");
+    log_at("error", "worker setup timed out");
+    kill("its set-up took too long");
+  });
 }
 
 nlohmann::json WorkerUnit::init_message() const {
@@ -104,6 +115,7 @@ void WorkerUnit::run(std::shared_ptr<Prediction> prediction, const nlohmann::jso
                   {"template", snapshot.template_name},
                   {"entry", snapshot.entry},
                   {"input", resolved_input},
+                  {"previews", snapshot.previews},
                   {"output_dir", prediction->folder().string()}});
   (*free)->begin(prediction);
   prediction->start();
@@ -188,7 +200,7 @@ void WorkerUnit::on_answer(const std::string& type, const nlohmann::json& messag
 }
 
 // Raw output has no address: it belongs to the set-up, or to the one prediction that runs here.
-void WorkerUnit::on_output(std::string_view line) {
+void WorkerUnit::on_output(std::string_view line, bool is_stderr) {
   if (state_ == State::starting) {
     events_.setup_log(line);
   } else {
@@ -199,7 +211,8 @@ void WorkerUnit::on_output(std::string_view line) {
       only = slot->prediction().get();
       ++running;
     }
-    if (running == 1) return only->log(line);
+    if (running == 1)
+      return only->log(line, is_stderr ? LogSource::standard_error : LogSource::standard_output);
   }
   log_at("info", line.substr(0, line.size() - 1));
 }

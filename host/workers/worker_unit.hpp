@@ -50,9 +50,10 @@ class WorkerUnit {
 
   void spawn();
   nlohmann::json init_message() const;
+  void limit_setup();
   void on_control(const nlohmann::json& message);
   void on_slot(int slot, const nlohmann::json& message);
-  void on_output(std::string_view line);
+  void on_output(std::string_view line, bool is_stderr);
   void on_exit(const std::string& reason);
   void on_ready(const nlohmann::json& message);
   void on_setup_failed(const nlohmann::json& message);

@@ -134,6 +134,11 @@ struct GenerateRequest {
   // Called before on_step, for each picture (step.image) with its latents [1, C, h, w]; they may be
   // changed in place, not resized.
   std::function<void(const Step&, HostTensor& latents)> on_latents;
+  // A small approximate picture (a pixel per latent pixel) of each one being drawn (step.image),
+  // before on_step: once in preview_interval_s, and after the last step. It changes nothing about
+  // the result. Empty: none is made.
+  std::function<void(const Step&, const Image& preview)> on_preview;
+  double preview_interval_s = 0.5;
   // One line per thing the user should know, e.g. a prompt that was cut. May be empty.
   std::function<void(const std::string&)> on_log;
   // A picture the safety checker flagged: it is not handed out. May be empty.

@@ -126,6 +126,7 @@ DIFFERENCES = {
     "null-for-nullable": (whatever, r"echo: null for a nullable one"),
     "paths-refused": (whatever, r"echo: a path of the server"),
     "no-trainings": (whatever, r"echo: POST /trainings"),
+    "docs-page": (whatever, r"echo: GET /docs"),
 }
 
 

@@ -57,7 +57,8 @@ def test_templates(echo):
 
 @pytest.mark.parametrize("method, path, status, allow", [
     ("GET", "/nope", 404, None), ("GET", "/health-check/", 404, None), ("GET", "//", 404, None),
-    ("GET", "/docs", 404, None), ("POST", "/", 405, "GET,HEAD"), ("FOO", "/", 405, "GET,HEAD"),
+    ("POST", "/docs", 405, "GET,HEAD"), ("POST", "/", 405, "GET,HEAD"),
+    ("FOO", "/", 405, "GET,HEAD"),
     ("GET", "/predictions", 405, "POST"), ("HEAD", "/predictions", 405, "POST"),
     ("OPTIONS", "/predictions", 405, "POST"), ("GET", "/predictions/x", 405, "PUT"),
     ("GET", "/shutdown", 405, "POST"), ("GET", "/predictions/x/cancel", 405, "POST"),

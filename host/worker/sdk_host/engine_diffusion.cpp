@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "host/base/base64.hpp"
 #include "host/worker/imaging/encode.hpp"
 #include "host/worker/imaging/exif_text.hpp"
 #include "host/worker/imaging/picture_text.hpp"
@@ -72,6 +73,13 @@ bool report_step(RunState& run, const engine::Step& step, std::uint64_t done) {
   return !run.canceled();
 }
 
+void show_preview(const RunState& run, const engine::Step& step, const engine::Image& image) {
+  const auto file = imaging::encode(image, "png", 100);
+  const std::string_view bytes(reinterpret_cast<const char*>(file.data()), file.size());
+  run.preview(step.image, step.step, step.steps,
+              "data:image/png;base64," + host::base64_encode(bytes));
+}
+
 // Of the control that may decide the output's size: the first, unless it gives a style alone.
 std::optional<imaging::Size> leading_size(const std::vector<PlannedControl>& controls,
                                           const ControlNetworks& networks) {
@@ -107,6 +115,10 @@ void draw(dream_diffusion& engine, RunState& run, const dream_overrides* overrid
     steps += step.together;
     return report_step(run, step, steps);
   };
+  if (run.request().previews)
+    job.request.on_preview = [&](const engine::Step& step, const engine::Image& image) {
+      show_preview(run, step, image);
+    };
   job.request.on_log = [&](const std::string& line) { run.log("warning", line); };
   job.request.on_flagged = [&](int index) {
     run.log("warning", fmt::format("picture {} (seed {}): flagged by the safety checker, left out",

@@ -173,6 +173,14 @@ void RunState::progress(std::uint64_t step, std::uint64_t steps, std::string_vie
          {"label", label}});
 }
 
+void RunState::preview(int picture, int step, int steps, const std::string& image) const {
+  send_({{"type", "preview"},
+         {"picture", picture},
+         {"step", step},
+         {"steps", steps},
+         {"image", image}});
+}
+
 const std::string& RunState::temp_folder() {
   const std::lock_guard lock(mutex_);
   if (temp_folder_.empty()) {

@@ -28,6 +28,7 @@ struct RunRequest {
   std::string template_name;
   nlohmann::json input;              // validated, defaults filled in
   std::filesystem::path output_dir;  // made when it is missing
+  bool previews = false;             // somebody watches
 };
 
 // Lets through what a person can follow: the first and the last step, each new label, and between
@@ -74,6 +75,8 @@ class RunState {
   bool refused_template(const std::string& reason);
   bool canceled() const { return canceled_.load(std::memory_order_relaxed); }
   void progress(std::uint64_t step, std::uint64_t steps, std::string_view label);
+  // What is being drawn: `image` is a data URL. Only where request().previews asks for it.
+  void preview(int picture, int step, int steps, const std::string& image) const;
   const std::string& temp_folder();
   void log(std::string_view level, std::string_view message) const;
   // mode: "replace", "increment", "append"; a null value deletes.

@@ -15,12 +15,19 @@ void show_latents(const GenerateRequest& request, Step step, int picture, at::Te
   latents = to_tensor(shown).to(latents.device());
 }
 
+void show_previews(const Previews& previews, Step step, std::vector<Denoiser>& loops) {
+  for (auto& loop : loops) {
+    previews.show(step, loop.latents());
+    ++step.image;
+  }
+}
+
 }  // namespace
 
 std::vector<at::Tensor> draw_latents(const Components& parts, const GenerateRequest& request,
                                      const Plan& plan, const ImageCondition& condition,
                                      const Controls& controls, int first, int count,
-                                     const at::Tensor& states) {
+                                     const at::Tensor& states, Previews& previews) {
   std::vector<Denoiser> loops;
   for (int index = first; index < first + count; ++index) {
     auto generator = picture_generator(request.seed, index);
@@ -36,6 +43,7 @@ std::vector<at::Tensor> draw_latents(const Components& parts, const GenerateRequ
                     .step = loops.front().done(),
                     .steps = plan.steps};
     for (int i = 0; i < count; ++i) show_latents(request, done, i, loops[i].latents());
+    if (previews.due(done)) show_previews(previews, done, loops);
     if (request.on_step && !request.on_step(done)) throw Canceled();
   }
   std::vector<at::Tensor> latents;

@@ -55,12 +55,13 @@ void StableDiffusion::generate(const GenerateRequest& request,
     const auto states = encode_prompts(parts, request, plan.guided);
     const auto condition = condition_on_image(parts, request, plan);
     const Controls controls(parts, request);
+    Previews previews(request, parts.vae, previews_);
     const int together = pictures_at_once(parts, plan);
     int flagged = 0;
     for (int first = 0; first < plan.pictures; first += together) {
       const int count = std::min(together, plan.pictures - first);
       const auto latents =
-          draw_latents(parts, request, plan, condition, controls, first, count, states);
+          draw_latents(parts, request, plan, condition, controls, first, count, states, previews);
       for (int i = 0; i < count; ++i) {
         auto image = decode(parts, latents[i]);
         if (request.mask && request.paste_original) paste(image, *request.image, *request.mask);

@@ -10,6 +10,7 @@
 #include "sdk/engine/pipeline/components.hpp"
 #include "sdk/engine/pipeline/lora_variants.hpp"
 #include "sdk/engine/pipeline/model_loader.hpp"
+#include "sdk/engine/pipeline/preview.hpp"
 
 namespace dream::engine {
 
@@ -34,6 +35,7 @@ class StableDiffusion final : public Pipeline {
   ModelLoader loader_;
   ModelInfo info_;
   mutable LoraVariants variants_;  // has its own lock
+  mutable PreviewCache previews_;  // likewise
 };
 
 }  // namespace dream::engine

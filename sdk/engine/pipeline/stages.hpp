@@ -15,6 +15,7 @@
 #include "sdk/engine/pipeline/controls.hpp"
 #include "sdk/engine/pipeline/denoiser.hpp"
 #include "sdk/engine/pipeline/plan.hpp"
+#include "sdk/engine/pipeline/preview.hpp"
 
 namespace dream::engine {
 
@@ -49,11 +50,12 @@ Start start_of(const Components& parts, const Plan& plan, const ImageCondition& 
                at::Generator& generator);
 
 // Pictures first … first + count - 1 of a request up to their latents, side by side: noise, then
-// every step of the loop. `states` is what encode_prompts() made.
+// every step of the loop. `states` is what encode_prompts() made; `previews` are shown between the
+// steps.
 std::vector<at::Tensor> draw_latents(const Components& parts, const GenerateRequest& request,
                                      const Plan& plan, const ImageCondition& condition,
                                      const Controls& controls, int first, int count,
-                                     const at::Tensor& states);
+                                     const at::Tensor& states, Previews& previews);
 
 // Latents of one picture to 8-bit RGB, rounded as diffusers does.
 Image decode(const Components& parts, const at::Tensor& latents);

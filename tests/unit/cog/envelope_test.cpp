@@ -103,5 +103,25 @@ INSTANTIATE_TEST_SUITE_P(
              "context.a: invalid type: integer `1`, expected a string"},
         Case{422, R"({"id":"a","id":"b"})", "duplicate field `id`"}));
 
+TEST(Envelope, OfTheLegacyApiForgivesMore) {
+  const auto parse_legacy = [](std::string body) {
+    Request request;
+    request.body = std::move(body);
+    return parse_legacy_envelope(request);
+  };
+  const auto envelope = std::get<Envelope>(parse_legacy(
+      R"({"id":"a","context":null,"webhook_events_filter":null,
+          "output_file_prefix":"http://h/p/"})"));
+  EXPECT_EQ(envelope.id, "a");
+  EXPECT_TRUE(envelope.webhook_events.start && envelope.webhook_events.completed);
+  EXPECT_EQ(envelope.output_file_prefix, "http://h/p/");
+  EXPECT_EQ(std::get<Envelope>(parse_legacy("")).input, nlohmann::json::object());
+  for (const char* wrong : {"{bad", "[]", R"({"id":5})", R"({"webhook_events_filter":["x"]})"}) {
+    const auto refusal = std::get<Response>(parse_legacy(wrong));
+    EXPECT_EQ(refusal.status, 422) << wrong;
+    EXPECT_NE(refusal.body.find("\"loc\":[\"body\"]"), std::string::npos) << refusal.body;
+  }
+}
+
 }  // namespace
 }  // namespace dream::host

@@ -101,5 +101,15 @@ TEST(OpenApi, KeepsThePathsOfCog) {
                             {"type":"string"},{"type":"integer"}]}})"));
 }
 
+TEST(OpenApi, DeclaresStreamsForOutputThatComesItemByItem) {
+  const auto declared = [](const char* output) {
+    return document("[]", output)["paths"]["/predictions"]["post"].contains("x-cog-streaming");
+  };
+  EXPECT_TRUE(declared(R"({"type":"file","kind":"iterator"})"));
+  EXPECT_TRUE(declared(R"({"type":"string","kind":"concatenate"})"));
+  EXPECT_FALSE(declared(R"({"type":"string","kind":"list"})"));
+  EXPECT_FALSE(declared(R"({"type":"string","kind":"single"})"));
+}
+
 }  // namespace
 }  // namespace dream::host

@@ -71,8 +71,14 @@ TEST_F(ChoicesTest, WeightsThatAreMissingAreToldWithTheirSource) {
       refusal([&] { choose_weights(sources); }).find("--weights: there is no '/nowhere/model'"),
       0U);
   sources.option = std::nullopt;
-  sources.cog_weights = "https://example.com/w.zip";
+  sources.cog_weights = "ftp://example.com/w.zip";
   EXPECT_EQ(refusal([&] { choose_weights(sources); }).find("COG_WEIGHTS: "), 0U);
+}
+
+TEST_F(ChoicesTest, WeightsMayBeAUrlThatIsFetchedLater) {
+  WeightsSources sources;
+  sources.cog_weights = "https://example.com/w.zip";
+  EXPECT_EQ(choose_weights(sources), "https://example.com/w.zip");
 }
 
 TEST_F(ChoicesTest, WeightsMayBeANameInTheModelStore) {
