@@ -29,6 +29,10 @@ fs::path clip_vocabulary() {
   return install_prefix() / "share" / "dream" / "clip_vocabulary";
 }
 
+fs::path manifests() {
+  return install_prefix() / "share" / "dream" / "manifests";
+}
+
 fs::path default_model_store() {
   return cache_folder() / "models";
 }

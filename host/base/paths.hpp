@@ -14,6 +14,9 @@ std::filesystem::path worker_program();
 // <prefix>/share/dream/clip_vocabulary: the tokenizer of models that come without one.
 std::filesystem::path clip_vocabulary();
 
+// <prefix>/share/dream/manifests: known models, for `dream weights pull`.
+std::filesystem::path manifests();
+
 // ~/.cache/dream/models, or below XDG_CACHE_HOME.
 std::filesystem::path default_model_store();
 

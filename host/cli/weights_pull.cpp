@@ -37,7 +37,7 @@ struct PullFlags {
 };
 
 std::vector<weights::Manifest> known_models() {
-  return weights::read_manifests(install_prefix() / "share" / "dream" / "manifests");
+  return weights::read_manifests(manifests());
 }
 
 weights::Manifest fetch_manifest(const std::string& url) {

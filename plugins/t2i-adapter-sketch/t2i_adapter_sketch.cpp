@@ -10,7 +10,7 @@ struct T2IAdapterSketch {
 
   static void describe(dream::Schema<Inputs>& schema) {
     schema.control_inputs(&Inputs::diffusion,
-                          {.network = "t2i-adapter-sketch", .annotator = "pidinet"});
+                          {.network = "t2i-adapter-sketch", .annotator = "sketch"});
     schema.output<dream::File>(dream::iterator);
   }
 

@@ -234,7 +234,7 @@ struct EngineOptions {
   // For weights that carry no safety checker: the folder of one (config.json and weights) or, of
   // the published one, the weight file. Empty: none.
   std::filesystem::path safety_checker = {};
-  // Folder of CLIP ViT-L/14 (config.json and weights), for style adapters. Empty: none.
+  // Folder of CLIP ViT-L/14 in the model store, looked at for style adapters. Empty: no store.
   std::filesystem::path clip_vision = {};
   // One line for all that comes into memory or leaves it. Any thread. May be empty.
   std::function<void(const std::string&)> log = {};

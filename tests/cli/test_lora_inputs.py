@@ -30,6 +30,9 @@ def test_files_and_names(dream, lora, tmp_path):
     assert laid_over != plain
     for reference in (f"{lora}@0.8", "kept@0.8", '["style.safetensors@0.8"]'):
         assert picture(dream, tmp_path, "-i", f"lora={reference}") == laid_over, reference
+    for syntax in ("a1111", "compel"):
+        assert picture(dream, tmp_path, "-i", f"prompt_syntax={syntax}",
+                       "-i", "prompt=a fox<lora:kept:0.8>") == laid_over, syntax
     twice = picture(dream, tmp_path, "-i", "lora=@style.safetensors@0.3", "-i", "lora=kept@0.4")
     assert twice not in (plain, laid_over)
 
@@ -38,6 +41,17 @@ def test_what_is_not_there_is_named(dream, lora):
     done = dream("predict", "vanilla", *FOX, "-i", "lora=@none.safetensors", "--models", "models")
     assert done.returncode == 2
     assert "input lora/0: the model store has no 'none.safetensors'; there are: kept" in done.stderr
+
+
+@pytest.mark.parametrize("tag, words", [
+    ("<lora:none:0.8>", ["'none'", "there are: kept"]),
+    ("<lora:kept:0.8:0.5>", ["<lora:kept:0.8:0.5>", "one number"]),
+    ("<lora:kept:strong>", ["'strong'", "one number"])])
+def test_tags_that_cannot_be_used_are_named(dream, lora, tag, words):
+    done = dream("predict", "vanilla", *FOX, "-i", f"prompt=a{tag}", "--models", "models")
+    assert done.returncode == 2, done.stderr
+    for word in words:
+        assert word in done.stderr
 
 
 def test_a_file_that_is_no_lora(dream, lora, tmp_path):

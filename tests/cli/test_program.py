@@ -133,5 +133,10 @@ def test_an_installed_tree_stands_alone(tmp_path, environment):
                           capture_output=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "seed-1.png").is_file()
+    done = subprocess.run([moved / "bin/dream", "predict", "controlnet-canny", "-i", "seed=2", "-i",
+                           "control_image=@seed-1.png", "-i", "num_inference_steps=2", "-i",
+                           "return_processed_control=true"], cwd=tmp_path, env=environment,
+                          text=True, capture_output=True)
+    assert done.stdout.split() == ["control.png", "seed-2.png"], done.stderr
     maps = output("ldd", moved / "lib/dream/libdream_engine.so")
     assert str(moved) in maps and ".deps" not in maps

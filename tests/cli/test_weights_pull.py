@@ -1,5 +1,6 @@
 """`dream weights pull` against a loopback server that misbehaves on purpose."""
 import json
+import re
 import subprocess
 import threading
 import time
@@ -29,7 +30,9 @@ def test_files_arrive_with_licence_digest_and_record(pull, server, tmp_path):
 
 def test_a_large_file_comes_in_parallel_ranges(pull, server, tmp_path):
     server.files = {"/w.ckpt": LARGE}
-    assert pull({"w.ckpt": stated(LARGE)}, "--connections", 3).returncode == 0
+    done = pull({"w.ckpt": stated(LARGE)}, "--connections", 3)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"w\.ckpt: .+ of \S+ MiB, \S+ \S+/s", done.stderr), "progress is told"
     assert (tmp_path / "models/toy/w.ckpt").read_bytes() == LARGE
     assert len(set(server.requests) - {"bytes=0-0"}) == 3
 
@@ -150,6 +153,6 @@ def test_list_shows_licences_and_sizes(dream):
     by_name = {row["name"]: row for row in rows}
     assert by_name["sd-1.5"]["license"] == "CreativeML-OpenRAIL-M"
     assert by_name["sd-1.5"]["pulled"] is False
-    assert len([name for name in by_name if name.startswith("controlnet-")]) == 13
+    assert len([name for name in by_name if name.startswith("controlnet-")]) == 14
     text = dream("weights", "list").stdout
     assert len(text.splitlines()) == len(rows)

@@ -36,6 +36,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto stretches = parse_a1111(prompt);
     require(!stretches.empty());
     for (const auto& texts : stretches) check(texts);
+    const auto at = find_composition(prompt);
+    require(!at || prompt.substr(*at, 3) == "AND");
   } catch (const InvalidInput&) {
   }
   return 0;

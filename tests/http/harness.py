@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -112,6 +113,12 @@ class Server(Client):
         return [int(pid) for pid, parent, state, args in (line.split(None, 3) for line in lines)
                 if int(parent) == self.process.pid and "dream-worker" in args
                 and not state.startswith("Z")]
+
+    def private_bytes(self):
+        """Of the only worker: what it does not share with files, as the kernel counts."""
+        [worker] = self.workers()
+        status = pathlib.Path(f"/proc/{worker}/status").read_text()
+        return int(re.search(r"RssAnon:\s+(\d+) kB", status)[1]) * 1024
 
     def signal(self, number):
         self.process.send_signal(number)

@@ -29,9 +29,8 @@ def test_missing_weights_are_named_and_the_server_goes_on(picture, tmp_path):
         [done] = run(worker, tmp_path / "a", picture=picture, annotator="mlsd")
         assert done["status"] == "failed"
         assert done["error"] == (
-            "the annotator's weights annotator-mlsd/mlsd_large_512_fp32.pth are missing: "
-            f"{tmp_path}/annotator-mlsd/mlsd_large_512_fp32.pth is not there; "
-            "get them with: dream weights pull annotator-mlsd")
+            "the weights annotator-mlsd/mlsd_large_512_fp32.pth are missing: they are not in the "
+            f"model store {tmp_path}; get them with: dream weights pull annotator-mlsd")
         done, edges = run(worker, tmp_path / "b", picture=picture)
         assert done["status"] == "succeeded"
         assert edges.any()

@@ -2,6 +2,7 @@
 import base64
 import io
 import json
+import os
 import subprocess
 
 import cv2
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from control_store import ADAPTERS, CONTROLNETS, EMOJI_SD, TEMPLATES, make_store
+from control_store import (ADAPTERS, CONTROLNETS, EMOJI_SD, TEMPLATES, make_store, style_adapter,
+                           vision_encoder)
 from harness import BUILD, ROOT, Server, wait_until
 
 SMALL = {"prompt": "a fox", "seed": 7, "num_inference_steps": 2, "width": 128, "height": 128}
@@ -89,6 +91,7 @@ def test_all_are_listed_with_their_schemas(server):
     assert set(listed) == set(TEMPLATES) and LED
     for name in LED:
         document = server.get(f"/templates/{name}/openapi.json").json
+        assert listed[name]["openapi"] == document
         inputs = document["components"]["schemas"]["Input"]["properties"]
         ordered = sorted(inputs, key=lambda each: inputs[each]["x-order"])
         assert [each for each in ordered if each in ORIGINAL] == list(ORIGINAL)
@@ -228,15 +231,30 @@ def test_wrong_values_are_refused_by_name(server, template, inputs, words):
 
 
 def test_missing_weights_are_told_with_the_way_to_get_them(tmp_path):
-    server = Server("controlnet-canny", args=("--models", str(tmp_path)), weights=EMOJI_SD,
+    def missing(file, searched=""):
+        return (f"the weights {file} are missing: they are not in {searched}the model store "
+                f"{tmp_path}; get them with: dream weights pull {file.partition('/')[0]}")
+
+    server = Server("controlnet-seg", args=("--models", str(tmp_path), "--all"), weights=EMOJI_SD,
                     wait="", env={"DREAM_TEMPLATE_PATH": ""})
+    lead = {"control_image": data_url(photo())}
     try:
         wait_until(server.listening, what="listening")
         server.wait_for("READY", limit_s=60)
-        error = failure(server, None, control_image=data_url(photo()))
-        for words in ("controlnet-canny", "dream weights pull controlnet-canny",
-                      str(tmp_path / "controlnet-canny")):
-            assert words in error, error
+        assert failure(server, None, **lead) == missing(
+            "controlnet-seg/diffusion_pytorch_model.safetensors",
+            f"the model's folder {EMOJI_SD}, and not in ")
+        # Networks that are there, by an annotator and an encoder that are not.
+        subprocess.run([BUILD / "bin/dream", "weights", "init", "--arch", "t2i-adapter-emoji",
+                        "--seed", "1", tmp_path / "t2i-adapter-depth"], check=True,
+                       stdout=subprocess.DEVNULL)
+        assert failure(server, "t2i-adapter-depth", **lead) == missing(
+            "annotator-midas/dpt_hybrid-midas-501f0c75.pt")
+        style_adapter(tmp_path / "t2i-adapter-style/t2iadapter_style_sd14v1.pth")
+        assert failure(server, "t2i-adapter-style", **lead).endswith(missing(
+            "clip-vit-large-patch14/model.safetensors"))
+        vision_encoder(tmp_path / "clip-vit-large-patch14")
+        assert draw(server, "t2i-adapter-style", **lead), "pulled while the server runs"
         assert server.health() == "READY"
         assert draw(server, None), "without a control image it draws"
     finally:
@@ -252,13 +270,26 @@ def test_a_template_without_weights_says_so(tmp_path):
         server.kill()
 
 
+def test_the_models_own_network_leads_before_the_stores(server, store):
+    """emoji-sd brings a trained controlnet-canny; the store's is random."""
+    lead = data_url(photo())
+    own = pixels(draw(server, "controlnet-canny", control_image=lead)[0])
+    assert f'kind="controlnet",name="{EMOJI_SD}/controlnet-canny"' in server.get("/metrics").text
+    edges = draw(server, "controlnet-canny", control_image=lead, return_processed_control=True)[0]
+    opened(edges).save(store / "pictures/edges.png")
+    others = pixels(draw(server, "vanilla", extra_controls=["controlnet-emoji=edges"])[0])
+    assert (others != own).any(), "by another name the store's is to be had"
+
+
 def test_the_command_line_writes_map_and_picture(store, tmp_path):
     photo().save(tmp_path / "photo.png")
+    # The bundled model brings its own ControlNet: neither --weights nor --models is needed.
     done = subprocess.run(
-        [BUILD / "bin/dream", "predict", "controlnet-canny", "--weights", EMOJI_SD, "--models",
-         store, "-i", "control_image=@photo.png", "-i", "return_processed_control=true",
+        [BUILD / "bin/dream", "predict", "controlnet-canny", "-i", "control_image=@photo.png",
+         "-i", "return_processed_control=true",
          "-i", "extra_controls=canny=@photo.png@0.5[0,0.5]", "-i", "seed=7",
-         "-i", "num_inference_steps=2", "-o", "out"], cwd=tmp_path, capture_output=True, text=True)
+         "-i", "num_inference_steps=2", "-o", "out"], cwd=tmp_path, capture_output=True, text=True,
+        env=os.environ | {"DREAM_MODELS": str(tmp_path / "none")})
     assert done.returncode == 0, done.stderr
     names = ["control.png", "control-2.png", "seed-7.png"]
     assert [line.rsplit("/", 1)[-1] for line in done.stdout.split()] == names

@@ -121,6 +121,7 @@ def test_two_tuned_models_and_the_servers_own_in_one_process(serve, files, zips,
     assert "from the download cache: hit" in logs and "weights: output.zip was in memory" in logs
     assert pixels(picture(server)[0]) == pixels(own)
     assert files.downloads("/a/output.zip") == 1
+    assert len([1 for path, _ in files.bodies if path == "/a/output.zip"]) > 1, "in ranges"
 
 
 def test_weights_by_data_url_and_by_name(serve, zips, tmp_path):
@@ -184,13 +185,16 @@ def test_many_models_through_a_budget_of_three(serve, tmp_path):
                    str(4 * len(contents["/0.zip"])))
     assert f"dream_memory_budget_bytes {budget}" in server.get("/metrics").text
     try:
-        drawn = {}
+        drawn, grown = {}, []
         for turn in range(2):
             for path in contents:
                 data, logs = picture(server, weights=files.url + path)
                 assert "weights: loaded unet" in logs, "five go round: each was gone"
                 assert drawn.setdefault(path, pixels(data)) == pixels(data)
                 assert bytes_held(server) <= budget
+            grown.append(server.private_bytes())
+        print("the worker's own memory after each turn:", [size >> 20 for size in grown], "MiB")
+        assert grown[1] < grown[0] + 2 * sizes["unet"], "nothing stays behind those that leave"
         assert len(set(drawn.values())) == count
         for path in list(contents)[:count if count > 5 else 1]:
             local = save_to(tmp_path / "one.zip", contents[path])

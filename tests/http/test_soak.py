@@ -36,11 +36,16 @@ def files(tmp_path):
 
 
 def mixed_requests(files):
-    """Tasks, sizes, schedulers, LoRAs, numbers of pictures; now and then a refusal."""
-    chance = random.Random(4)
+    """Tasks, sizes, schedulers, LoRAs, numbers of pictures; now and then a refusal.
+
+    The same hundred again and again, but for their seeds and prompts: memory is compared under
+    equal load.
+    """
     for index in itertools.count():
+        if index % 100 == 0:
+            chance = random.Random(4)
         asked = {"prompt": f"a fox {index % 7}", "seed": index,
-                 "scheduler": SCHEDULERS[index % len(SCHEDULERS)],
+                 "scheduler": SCHEDULERS[index % 100 % len(SCHEDULERS)],
                  "num_inference_steps": chance.choice((1, 2, 4)),
                  "num_outputs": chance.choice((1, 1, 3)),
                  "guidance_scale": chance.choice((1, 7.5))}

@@ -69,7 +69,7 @@ def test_the_schema_says_what_this_build_can_do(loaded):
         "num_inference_steps", "guidance_scale", "prompt_strength", "scheduler",
         "disable_safety_check", "seed", "lora", "embeddings", "guess_mode",
         "control_is_preprocessed", "resize_mode", "extra_controls", "prompt_syntax", "clip_skip",
-        "karras", "paste_original", "output_format", "output_quality"]
+        "karras", "paste_original", "output_format", "output_quality", "guidance_rescale", "eta"]
     assert inputs["prompt"]["default"] == "a fox"  # args.json of the weights
     assert inputs["scheduler"]["choices"] == [
         "DDIM", "DPMSolverMultistep", "HeunDiscrete", "K_EULER_ANCESTRAL", "K_EULER", "KLMS",
@@ -128,9 +128,14 @@ def test_a_picture_tells_its_loras_and_the_syntax_of_its_prompt(worker, tmp_path
 @pytest.mark.parametrize("name, media_type, start", [
     ("jpg", "image/jpeg", b"\xff\xd8\xff"), ("webp", "image/webp", b"RIFF")])
 def test_other_formats(worker, tmp_path, name, media_type, start):
-    [output] = of_type(draw(worker, tmp_path, seed=1, output_format=name), "output")
+    [output] = of_type(draw(worker, tmp_path, prompt="ein Fuchs 🦊", seed=1, output_format=name),
+                       "output")
     assert output["name"] == f"seed-1.{name}" and output["media_type"] == media_type
     assert Path(output["path"]).read_bytes().startswith(start)
+    comment = Image.open(output["path"]).getexif().get_ifd(0x8769)[0x9286]
+    assert comment.startswith(b"UNICODE\0")
+    assert comment[8:].decode("utf-16-be").startswith(
+        f"ein Fuchs 🦊\nSteps: {STEPS}, Sampler: DPM++ 2M, CFG scale: 7.5, Seed: 1, Size: 128x128")
 
 
 def test_an_absent_seed_is_drawn_and_logged(worker, tmp_path):
@@ -162,6 +167,26 @@ def test_an_image_decides_the_size_and_a_mask_keeps_its_pixels(worker, tmp_path)
     texts = png_texts(Path(output["path"]).read_bytes())
     assert "Denoising strength: 0.8" in texts["parameters"]
     assert len(of_type(messages, "progress")) == 2, "0.8 of 3 steps"
+
+
+def test_what_a_mask_leaves_clear_is_kept(worker, tmp_path):
+    """White painted on a transparent canvas, whatever colour hides in what is clear."""
+    Image.fromarray(np.random.default_rng(2).integers(0, 255, (64, 64, 3), np.uint8)).save(
+        tmp_path / "photo.png")
+    grey = Image.new("L", (64, 64))
+    grey.paste(255, (8, 8, 40, 40))
+    masks = {"grey": grey}
+    for name, hidden in (("black", (0, 0, 0)), ("white", (255, 255, 255))):
+        masks[name] = Image.new("RGBA", (64, 64), (*hidden, 0))
+        masks[name].paste((255, 255, 255, 255), (8, 8, 40, 40))
+    drawn = []
+    for name, mask in masks.items():
+        mask.save(tmp_path / f"{name}.png")
+        files = {"image": str(tmp_path / "photo.png"), "mask": str(tmp_path / f"{name}.png")}
+        [output] = of_type(draw(worker, tmp_path / name, seed=1, **files), "output")
+        drawn.append(pixels(output["path"]))
+    assert (drawn[0] == drawn[1]).all() and (drawn[0] == drawn[2]).all()
+    assert (drawn[0][40:] == pixels(tmp_path / "photo.png")[40:]).all()
 
 
 @pytest.mark.parametrize("inputs, words", [

@@ -24,7 +24,7 @@ def tuned_zip(seed, method=zipfile.ZIP_STORED):
     with zipfile.ZipFile(buffer, "w", method) as archive:
         for path in sorted(EMOJI_SD.rglob("*")):
             name = path.relative_to(EMOJI_SD).as_posix()
-            if path.is_file():
+            if path.is_file() and not name.startswith("controlnet-"):
                 archive.writestr(name, save(tensors) if name == UNET else path.read_bytes())
     return buffer.getvalue()
 

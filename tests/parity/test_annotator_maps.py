@@ -91,6 +91,18 @@ def test_pidinet(width, height, resolution, options):
     check("pidinet", ours, reply, picture, expected, answering, 0.002 if options else 0)
 
 
+@pytest.mark.parametrize("width, height, resolution", SIZES)
+def test_sketch_is_black_and_white(width, height, resolution):
+    """Before it is resized: what T2I-Adapters for sketches saw."""
+    picture = photo(width, height, 5)
+    map_ = smooth_map(*looked_at(width, height, resolution), 6)
+    settings = {"detect_resolution": resolution}
+    ours, _ = annotate("sketch", picture, settings, {"pidinet": [[map_]]})
+    filtered, _ = annotate("pidinet", picture, settings | {"apply_filter": True},
+                           {"pidinet": [[map_]]})
+    assert (ours == filtered).all() and ours.any() and not ours.all()
+
+
 @pytest.mark.parametrize("method", ["hed", "pidinet"])
 def test_scribble_is_the_strokes_of_edges(method):
     picture, map_ = photo(192, 128, 7), smooth_map(128, 192, 8)

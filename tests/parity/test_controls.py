@@ -3,9 +3,13 @@
 What diffusers does not combine (adapters with ControlNets, styles) is written here as a plain loop
 over its models.
 """
+import json
+import subprocess
+
 import pytest
 import torch
-from diffusers import (DDIMScheduler, MultiAdapter, PNDMScheduler, StableDiffusionAdapterPipeline,
+from diffusers import (ControlNetModel, DDIMScheduler, MultiAdapter, PNDMScheduler,
+                       StableDiffusionAdapterPipeline,
                        StableDiffusionControlNetImg2ImgPipeline,
                        StableDiffusionControlNetInpaintPipeline,
                        StableDiffusionControlNetPipeline, T2IAdapter)
@@ -17,7 +21,7 @@ import control_models
 import tiny_models
 from control_models import original_adapter_name, original_controlnet_name
 from engine_client import run_engine
-from probes import relative_error
+from probes import program, relative_error
 
 TOLERANCE = 1e-4
 MODELS = ["sd1", "sd2", "plain-middle", "no-middle", "controls"]
@@ -389,6 +393,19 @@ def test_published_adapter_layout():
     names = {original_adapter_name(key, False): tuple(value.shape) for key, value in state.items()
              if key.endswith("weight")}
     assert names == expected
+
+
+@pytest.mark.parametrize("name", ["controlnet", "t2i-adapter", "t2i-adapter-sketch",
+                                  "t2i-adapter-color"])
+def test_layouts_of_published_size(name):
+    """Every name and shape, for Stable Diffusion 1.5."""
+    [part] = json.loads(subprocess.run([program("weights_probe"), "--layout", name],
+                                       capture_output=True, check=True).stdout)
+    with torch.device("meta"):
+        module = {"ControlNetModel": ControlNetModel, "T2IAdapter": T2IAdapter}[
+            part["class"]].from_config(part["config"])
+    expected = {key: list(value.shape) for key, value in module.state_dict().items()}
+    assert part["shapes"] == expected
 
 
 @pytest.mark.parametrize("wrong, words", [

@@ -1,6 +1,7 @@
 """Picture files as Pillow reads them."""
 import io
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -56,6 +57,15 @@ def test_kinds_of_png():
     np.testing.assert_array_equal(ours[3], np.asarray(bits.convert("L")))
     np.testing.assert_array_equal(ours[4], np.asarray(Image.fromarray(GREY).convert("RGBA")))
     np.testing.assert_array_equal(ours[5], RGB)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colours_of_16_bits(channels):
+    """Pillow reads them, and writes none: the file is OpenCV's."""
+    file = cv2.imencode(".png", RANDOM.integers(0, 65536, (23, 37, channels), np.uint16))[1]
+    expected = np.asarray(Image.open(io.BytesIO(file.tobytes())))
+    assert expected.shape == (23, 37, channels) and expected.dtype == np.uint8
+    np.testing.assert_array_equal(decoded(file.tobytes())[0], expected)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])

@@ -3,6 +3,8 @@
 The matrix over all schedulers is in test_matrix.py; here are masks of every kind, both kinds of
 UNet, and the pixels that come back.
 """
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -147,6 +149,16 @@ def test_wrong_pictures_are_named(model, wrong, words):
     assert failed["kind"] == "InvalidInput"
     for word in words:
         assert word in failed["error"]
+
+
+@pytest.mark.parametrize("steps", [3, 7, 30, 49, 499])
+def test_the_least_strength_that_is_named_draws(model, steps):
+    def asked(strength):
+        return draw(model[1], "generate", "DDIM", random_image(), masks()["box"], strength, 0,
+                    num_inference_steps=steps).operation(0)
+    least = float(re.search(r"allowed are (\S+) and above", asked(0.001)["error"])[1])
+    assert asked(least)["steps"] == [[0, 1, 1]]
+    assert "none would remain" in asked(least - 0.001)["error"]
 
 
 def test_a_mask_needs_an_image(model):

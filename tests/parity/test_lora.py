@@ -15,6 +15,7 @@ import lora_layouts
 import tiny_models
 from engine_client import run_engine
 from probes import relative_error
+from summary import record
 
 TOLERANCE = 2e-5
 BLOCK = "down_blocks.0.attentions.0.transformer_blocks.0"
@@ -94,9 +95,11 @@ def ours(folder, *loras, **options):
         {"op": "text", "prompt": "a red apple", "loras": loras}], inputs(), **options)
 
 
-def check(reply, expected, plain=None, tolerance=TOLERANCE):
+def check(layout, reply, expected, plain=None):
     for name, value in expected.items():
-        assert relative_error(reply[name], value) <= tolerance, name
+        error = relative_error(reply[name], value)
+        record("LoRAs", layout, error, unit="outputs")
+        assert error <= TOLERANCE, name
         if plain is not None:  # the LoRA changes far more than the tolerance allows
             assert relative_error(plain[name], value) > 1e-2, name
 
@@ -115,7 +118,8 @@ def test_a_file_changes_the_weights_as_its_layout_says(model, tmp_path, layout, 
     save_file(tensors, file)
     plain = outputs(pipeline, pipeline.unet, pipeline.text_encoder)
     reply = ours(folder, (file, 0.75))
-    check(reply, outputs(pipeline, *changed(pipeline, changes, 0.75)), plain)
+    check(f"{layout}, {names} names", reply,
+          outputs(pipeline, *changed(pipeline, changes, 0.75)), plain)
     assert "log" not in reply.operation(0)
 
 
@@ -137,7 +141,7 @@ def test_differences_of_biases_and_norms(model, tmp_path):
                 tensor += change * -0.5
     save_file(tensors, tmp_path / "norms.safetensors")
     reply = ours(folder, (tmp_path / "norms.safetensors", -0.5))
-    check(reply, outputs(pipeline, unet, pipeline.text_encoder))
+    check("diff of norms and biases", reply, outputs(pipeline, unet, pipeline.text_encoder))
 
 
 # ---- against diffusers and peft ----
@@ -162,7 +166,7 @@ def test_kohya_files_as_diffusers_reads_them(model, tmp_path):
         "down_blocks.0.attentions.1.proj_in"]))
     save_file(tensors, tmp_path / "kohya.safetensors")
     expected, _ = diffusers_outputs(model, [tmp_path / "kohya.safetensors"], [0.6])
-    check(ours(folder, (tmp_path / "kohya.safetensors", 0.6)), expected)
+    check("kohya, diffusers' reader", ours(folder, (tmp_path / "kohya.safetensors", 0.6)), expected)
 
 
 def attn_procs_file(pipeline, layout, path):
@@ -197,7 +201,7 @@ def test_diffusers_own_layouts(model, tmp_path, layout):
     save_file({key if key.startswith(("unet.", "text_encoder.")) else f"unet.{key}": value
                for key, value in tensors.items()}, known)
     expected, _ = diffusers_outputs(model, [known], [1.25])
-    check(ours(folder, (file, 1.25)), expected)
+    check(f"diffusers {layout}", ours(folder, (file, 1.25)), expected)
 
 
 @pytest.mark.parametrize("kind", ["plain", "alpha", "rslora", "dora", "bias"])
@@ -225,15 +229,15 @@ def test_files_made_with_peft(model, tmp_path, kind):
         text_encoder_lora_layers=get_peft_model_state_dict(other.text_encoder), **metadata)
     file = tmp_path / "pytorch_lora_weights.safetensors"
     plain = outputs(pipeline, pipeline.unet, pipeline.text_encoder)
-    check(ours(folder, (file, 1.0)), expected, plain)
+    check(f"PEFT {kind}", ours(folder, (file, 1.0)), expected, plain)
     scaled = ours(folder, (file, 0.4))
     for module in [*other.unet.modules(), *other.text_encoder.modules()]:
         if isinstance(module, LoraTunerLayer):
             module.set_scale("default", 0.4)
-    check(scaled, outputs(other, other.unet, other.text_encoder))
+    check(f"PEFT {kind}", scaled, outputs(other, other.unet, other.text_encoder))
     # 0.42.1 refuses the biases it wrote; under transformers 5 it loses a text encoder's magnitudes.
     if kind not in ("bias", "dora"):
-        check(scaled, diffusers_outputs(model, [file], [0.4])[0])
+        check(f"PEFT {kind}", scaled, diffusers_outputs(model, [file], [0.4])[0])
 
 
 @pytest.mark.parametrize("kind", ["loha", "loha-tucker", "lokr", "lokr-tucker", "lokr-whole"])
@@ -258,7 +262,7 @@ def test_lycoris_layouts_made_with_peft(model, tmp_path, kind):
     del plain["text"]
     expected = outputs(pipeline, unet, pipeline.text_encoder)
     del expected["text"]
-    check(ours(folder, (file, 1.0)), expected, plain)
+    check(f"peft's {kind}", ours(folder, (file, 1.0)), expected, plain)
 
 
 def test_several_at_once_with_their_own_scales(model, tmp_path):
@@ -271,7 +275,7 @@ def test_several_at_once_with_their_own_scales(model, tmp_path):
     expected, other = diffusers_outputs(model, files, scales)
     pairs = list(zip(files, scales))
     reply = ours(folder, *pairs)
-    check(reply, expected)
+    check("three at once", reply, expected)
     turned = ours(folder, *reversed(pairs))
     assert all(torch.equal(turned[name], reply[name]) for name in expected)
 

@@ -2,10 +2,11 @@
 
 {scheduler} x {txt2img, img2img, inpainting with 4 and with 9 channels} x {epsilon, v_prediction} x
 {steps} x {timestep spacing} on random miniatures. CI takes a spread of the cells in which every
-pair of values meets; DREAM_FULL takes all.
+pair of values meets; DREAM_FULL takes all. That the timesteps are equal: test_schedulers.py.
 """
 import itertools
 import json
+import math
 import os
 import shutil
 
@@ -19,6 +20,7 @@ import diffusers
 import tiny_models
 from engine_client import run_engine
 from probes import relative_error
+from summary import record
 from test_schedulers import CLASSES
 
 TOLERANCE = 1e-4
@@ -31,19 +33,20 @@ REQUEST = {"prompt": "a red apple", "negative_prompt": "blurry", "guidance_scale
 UNETS = {4: "matrix-4", 9: "matrix-9"}
 
 
+AXES = (tuple(CLASSES), TASKS, PREDICTIONS, STEPS, SPACINGS)
+
+
 def cells():
     """(scheduler, task, prediction, steps, spacing); of the spread one number of steps for each."""
-    axes = (tuple(CLASSES), TASKS, PREDICTIONS, STEPS, SPACINGS)
-    for places in itertools.product(*(range(len(axis)) for axis in axes)):
+    for places in itertools.product(*(range(len(axis)) for axis in AXES)):
         if os.environ.get("DREAM_FULL") or sum(places) % len(STEPS) == 0:
-            yield tuple(axis[place] for axis, place in zip(axes, places))
+            yield tuple(axis[place] for axis, place in zip(AXES, places))
 
 
 def test_the_spread_joins_every_pair_of_values():
     chosen = list(cells())
     assert len(chosen) >= 200
-    axes = (tuple(CLASSES), TASKS, PREDICTIONS, STEPS, SPACINGS)
-    for (i, first), (j, second) in itertools.combinations(enumerate(axes), 2):
+    for (i, first), (j, second) in itertools.combinations(enumerate(AXES), 2):
         assert {(cell[i], cell[j]) for cell in chosen} == set(itertools.product(first, second))
 
 
@@ -66,23 +69,25 @@ class Model:
         self.pipeline = tiny_models.build(name)
         self.base = tiny_models.save(self.pipeline, folder / name)
 
-    def variant(self, prediction, spacing):
-        folder = self.base.with_name(f"{self.base.name}-{prediction}-{spacing}")
+    def variant(self, prediction, spacing, **config):
+        name = "-".join([self.base.name, prediction, spacing, *config])
+        folder = self.base.with_name(name)
         if not folder.exists():
             shutil.copytree(self.base, folder)
             file = folder / "scheduler" / "scheduler_config.json"
             file.write_text(json.dumps(json.loads(file.read_text()) | {
-                "prediction_type": prediction, "timestep_spacing": spacing}))
+                "prediction_type": prediction, "timestep_spacing": spacing} | config))
         return folder
 
-    def reference(self, folder, scheduler, task, steps, seed):
+    def reference(self, folder, scheduler, task, steps, seed, karras=False, **request):
         kind = {"txt2img": StableDiffusionPipeline, "img2img": StableDiffusionImg2ImgPipeline}.get(
             task, StableDiffusionInpaintPipeline)
         scheduler_class = getattr(diffusers, f"{CLASSES[scheduler]}Scheduler")
         pipeline = kind(requires_safety_checker=False, **self.pipeline.components | {
-            "scheduler": scheduler_class.from_pretrained(folder / "scheduler")})
+            "scheduler": scheduler_class.from_pretrained(
+                folder / "scheduler", **{"use_karras_sigmas": True} if karras else {})})
         pipeline.set_progress_bar_config(disable=True)
-        arguments = REQUEST | {"num_inference_steps": steps}
+        arguments = REQUEST | {"num_inference_steps": steps} | request
         image, mask = image_and_mask()
         if task != "img2img":
             arguments |= {"width": SIZE, "height": SIZE}
@@ -94,9 +99,9 @@ class Model:
                         **arguments).images
 
 
-def operation(index, scheduler, task, steps, seed):
+def operation(index, scheduler, task, steps, seed, **request):
     asked = REQUEST | {"op": "latents", "out": f"cell{index}", "scheduler": scheduler, "seed": seed,
-                       "num_inference_steps": steps, "width": SIZE, "height": SIZE}
+                       "num_inference_steps": steps, "width": SIZE, "height": SIZE} | request
     if task != "txt2img":
         asked |= {"image": "image", "prompt_strength": strength_of(steps)}
     if task.startswith("inpaint"):
@@ -105,7 +110,7 @@ def operation(index, scheduler, task, steps, seed):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_matrix(tmp_path, capsys):
+def test_matrix(tmp_path):
     models = {channels: Model(name, tmp_path) for channels, name in UNETS.items()}
     image, mask = image_and_mask()
     inputs = {"image": image.float(), "mask": mask.float()}
@@ -113,7 +118,7 @@ def test_matrix(tmp_path, capsys):
     for index, (scheduler, task, prediction, steps, spacing) in enumerate(cells()):
         key = (9 if task == "inpaint-9" else 4, prediction, spacing)
         groups.setdefault(key, []).append((index, scheduler, task, steps))
-    worst, wrong = {}, []
+    wrong, size = [], math.prod(len(axis) for axis in AXES)
     for (channels, prediction, spacing), group in groups.items():
         model = models[channels]
         folder = model.variant(prediction, spacing)
@@ -121,13 +126,7 @@ def test_matrix(tmp_path, capsys):
         for index, scheduler, task, steps in group:
             theirs = model.reference(folder, scheduler, task, steps, seed=index)
             error = relative_error(reply[f"cell{index}"], theirs)
-            row = worst.setdefault((scheduler, task), [0, 0.0])
-            row[:] = row[0] + 1, max(row[1], error)
+            record("matrix", f"{scheduler}, {task}", error, unit="cells", total=size)
             if not error <= TOLERANCE:
                 wrong.append((scheduler, task, prediction, steps, spacing, f"{error:.1e}"))
-    with capsys.disabled():
-        print(f"\nmatrix: {sum(count for count, _ in worst.values())} cells, relative error of the "
-              f"final latents at most {max(error for _, error in worst.values()):.1e}")
-        for (scheduler, task), (count, error) in worst.items():
-            print(f"  {scheduler:19} {task:10} {count:3} cells, worst {error:.1e}")
     assert not wrong, f"{len(wrong)} cells differ: {wrong[:10]}"

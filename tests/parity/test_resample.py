@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from picture_client import run_pictures
+from summary import record
 
 FILTERS = [Image.Resampling.NEAREST, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC,
            Image.Resampling.LANCZOS]  # numbered as dream_filter
@@ -33,6 +34,7 @@ def test_resize(number, channels):
     for (picture, size), result in zip(pictures, ours, strict=True):
         expected = np.asarray(Image.fromarray(picture).resize(size, FILTERS[number]))
         np.testing.assert_array_equal(result, expected, f"{picture.shape} to {size}")
+        record("Pillow's resampling", FILTERS[number].name.lower(), 0, unit="pictures")
 
 
 def test_large_and_lopsided_sizes():
@@ -46,6 +48,7 @@ def test_large_and_lopsided_sizes():
         for (picture, to), result in zip(pictures, ours, strict=True):
             expected = np.asarray(Image.fromarray(picture).resize(to, resampling))
             np.testing.assert_array_equal(result, expected, f"{picture.shape} to {to} {resampling}")
+            record("Pillow's resampling", resampling.name.lower(), 0, unit="pictures")
 
 
 def test_convert():

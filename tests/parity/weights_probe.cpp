@@ -1,6 +1,7 @@
 // Shows a weight file as the readers see it, for comparison with torch and safetensors:
 // `weights_probe FILE [DUMP]` prints JSON and writes the tensors' bytes one after another to DUMP;
-// `weights_probe --inspect PATH` and `--report PATH` print what `dream weights inspect` is made of.
+// `weights_probe --inspect PATH` and `--report PATH` print what `dream weights inspect` is made of;
+// `weights_probe --layout ARCH` prints the tensors that each part of an architecture has.
 #include <fmt/core.h>
 
 #include <cstring>
@@ -9,6 +10,8 @@
 
 #include "weights/formats/weight_file.hpp"
 #include "weights/inspect.hpp"
+#include "weights/models/architectures.hpp"
+#include "weights/models/layout.hpp"
 
 namespace {
 
@@ -35,11 +38,23 @@ nlohmann::json probe(const char* path, const char* dump_path) {
           {"notes", file.notes}};
 }
 
+nlohmann::json layout(const char* architecture) {
+  nlohmann::json parts = nlohmann::json::array();
+  for (const auto& part : dream::weights::find_architecture(architecture).components) {
+    nlohmann::json shapes;
+    for (const auto& tensor : dream::weights::layout_of(part.class_name, part.config))
+      shapes[tensor.name] = tensor.shape;
+    parts.push_back({{"class", part.class_name}, {"config", part.config}, {"shapes", shapes}});
+  }
+  return parts;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 2 || argc > 3) {
-    fmt::print(stderr, "usage: weights_probe FILE [DUMP] | --inspect PATH | --report PATH\n");
+    fmt::print(stderr, "usage: weights_probe FILE [DUMP] | --inspect PATH | --report PATH | "
+                       "--layout ARCH\n");
     return 2;
   }
   try {
@@ -47,6 +62,8 @@ int main(int argc, char** argv) {
       fmt::print("{}", dream::weights::format_report(dream::weights::inspect(argv[2])));
     } else if (argc == 3 && std::strcmp(argv[1], "--inspect") == 0) {
       fmt::print("{}\n", dream::weights::inspect(argv[2]).dump());
+    } else if (argc == 3 && std::strcmp(argv[1], "--layout") == 0) {
+      fmt::print("{}\n", layout(argv[2]).dump());
     } else {
       fmt::print("{}\n", probe(argv[1], argc == 3 ? argv[2] : nullptr).dump());
     }

@@ -2,7 +2,9 @@
 
     python train_controlnet.py --out controlnet-canny --minutes 60                 # CPU
     python train_controlnet.py --out controlnet-canny --device cuda --batch 128 --minutes 10
-    python train_controlnet.py --out controlnet-canny --resume controlnet-canny --minutes 30
+    python train_controlnet.py --out controlnet-canny --resume model/controlnet-canny --minutes 30
+
+Leaves the folder, which belongs into model/, and what it draws in a PNG beside it.
 
 The model itself has only seen emoji that fill the picture; the ControlNet learns to put them anywhere, as its edge
 map shows them (cv2.Canny, thresholds 100 and 200 as the template has them). Needs what train.py needs, and cv2.
@@ -119,7 +121,7 @@ def train(net, models, emoji, tokenizer, args):
 
 def save(out, net, models, emoji, tokenizer):
     copy.deepcopy(net).half().save_pretrained(out)
-    save_samples(out / "samples.png", net.eval(), models, emoji, tokenizer)
+    save_samples(out.with_name(out.name + ".png"), net.eval(), models, emoji, tokenizer)
 
 
 def main():

@@ -10,6 +10,7 @@
 #include "weights/formats/json_file.hpp"
 #include "weights/formats/weight_file.hpp"
 #include "weights/formats/zip_writer.hpp"
+#include "weights/store/control_place.hpp"
 #include "weights/store/model_folder.hpp"
 #include "weights/store/model_source.hpp"
 #include "weights/store/write_tensors.hpp"
@@ -146,6 +147,9 @@ Converted to_folder(const ModelFolder& model, const fs::path& out, const Convert
     }
     write_component(model, component, folder.path() / component, options, done);
   }
+  for (const std::string& network : own_control_networks(model.root()))
+    done.notes.push_back(fmt::format("{}: its {} was not taken along; convert it by itself",
+                                     model.root().string(), network));
   if (out.extension() == ".zip") {
     OutputFile file(out);
     ZipWriter zip(file);

@@ -99,14 +99,14 @@ const std::vector<std::string>& weight_file_names() {
       "model.safetensors",
       "diffusion_pytorch_model.safetensors.index.json",
       "model.safetensors.index.json",
-      "diffusion_pytorch_model.fp16.safetensors",
-      "model.fp16.safetensors",
-      "diffusion_pytorch_model.safetensors.index.fp16.json",
-      "model.safetensors.index.fp16.json",
       "diffusion_pytorch_model.bin",
       "pytorch_model.bin",
       "diffusion_pytorch_model.bin.index.json",
       "pytorch_model.bin.index.json",
+      "diffusion_pytorch_model.fp16.safetensors",
+      "model.fp16.safetensors",
+      "diffusion_pytorch_model.safetensors.index.fp16.json",
+      "model.safetensors.index.fp16.json",
       "diffusion_pytorch_model.fp16.bin",
       "pytorch_model.fp16.bin"};
   return names;

@@ -36,8 +36,8 @@ class ModelSource {
   std::optional<std::string> weight_file_of(const std::string& component) const;
 };
 
-// Names that a component's weight file may have, the preferred ones first: full safetensors (one
-// file, then a sharded index), then the fp16 variant, then `.bin` in the same order.
+// Names that a component's weight file may have, in diffusers' order: full safetensors (one file,
+// then a sharded index), full `.bin` likewise, then the fp16 variants in the same order.
 const std::vector<std::string>& weight_file_names();
 
 std::unique_ptr<ModelSource> open_folder_source(const std::filesystem::path& root);

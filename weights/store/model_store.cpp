@@ -109,14 +109,18 @@ std::string ModelStore::missing_model(std::string_view name) const {
                                    : fmt::format("there are: {}", fmt::join(known, ", ")));
 }
 
-std::string ModelStore::missing_network(std::string_view name, std::string_view file) const {
-  const auto relative = (fs::path(name) / file).string();
+std::string ModelStore::missing_weights(const fs::path& file, std::string_view pull,
+                                        const fs::path& model) const {
+  const auto store = root_.empty()
+                         ? std::string("there is no model store (--models)")
+                         : fmt::format("not in the model store {}", root_.string());
   const auto searched =
-      root_.empty() ? std::string("there is no model store (--models)")
-                    : fmt::format("{} is not there, nor is {}.safetensors",
-                                  (root_ / relative).string(), (root_ / name).string());
-  return fmt::format("the weights {} are missing: {}; get them with: dream weights pull {}",
-                     relative, searched, name);
+      model.empty() ? fmt::format("{}{}", root_.empty() ? "" : "they are ", store)
+                    : fmt::format("they are not in the model's folder {}, and {}", model.string(),
+                                  store);
+  const auto way = pull.empty() ? std::string("none are published under that name")
+                                : fmt::format("get them with: dream weights pull {}", pull);
+  return fmt::format("the weights {} are missing: {}; {}", file.string(), searched, way);
 }
 
 std::vector<std::string> ModelStore::names(std::string_view kind) const {

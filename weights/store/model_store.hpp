@@ -33,9 +33,12 @@ class ModelStore {
   // "the model store has no model 'x'; there are: sd-1.5"
   std::string missing_model(std::string_view name) const;
 
-  // Why a request for it fails: which file of it is missing (`file`, as its manifest names it),
-  // where it was searched, and the command that gets it.
-  std::string missing_network(std::string_view name, std::string_view file) const;
+  // Why a request fails whose weights are not there, in one wording for control networks,
+  // annotators and the encoder that styles need: `file` as it lies below the store
+  // ("annotator-mlsd/mlsd_large_512_fp32.pth"), `pull` the name that gets it (empty: none is
+  // published), `model` the model folder that was searched too (empty: none was).
+  std::string missing_weights(const std::filesystem::path& file, std::string_view pull,
+                              const std::filesystem::path& model = {}) const;
 
   // Names that find() knows, without suffix, sorted: what lies in the folder `kind`.
   std::vector<std::string> names(std::string_view kind) const;

@@ -30,8 +30,11 @@ std::string syntax_name(engine::PromptSyntax syntax) {
 std::string lora_tags(const engine::GenerateRequest& request) {
   std::string tags;
   for (const auto& lora : request.loras) {
-    const bool named = request.prompt_syntax == engine::PromptSyntax::a1111 &&
-                       request.prompt.find("<lora:" + lora.name) != std::string::npos;
+    const auto holds = [&](const char* end) {
+      return request.prompt.find("<lora:" + lora.name + end) != std::string::npos;
+    };
+    const bool named = request.prompt_syntax != engine::PromptSyntax::plain &&
+                       (holds(":") || holds(">"));
     if (!named) tags += fmt::format(" <lora:{}:{}>", lora.name, lora.scale);
   }
   return tags;
@@ -84,8 +87,11 @@ std::string parameters(const PictureSettings& settings) {
   text += fmt::format(", CFG scale: {}, Seed: {}, Size: {}x{}", request.guidance_scale,
                       settings.seed, settings.width, settings.height);
   if (request.image) text += fmt::format(", Denoising strength: {}", request.prompt_strength);
-  if (!settings.model.empty()) text += ", Model: " + settings.model;
+  if (!settings.model.empty()) text += ", Model: " + in_quotes(settings.model);
   if (request.clip_skip > 0) text += fmt::format(", Clip skip: {}", request.clip_skip + 1);
+  if (request.eta > 0) text += fmt::format(", Eta DDIM: {}", request.eta);
+  if (request.guidance_rescale > 0)
+    text += fmt::format(", Guidance rescale: {}", request.guidance_rescale);
   text += controlnet_units(settings);
   text += ", Prompt syntax: " + syntax_name(request.prompt_syntax);
   std::string names;
@@ -117,6 +123,9 @@ std::string all_settings(const PictureSettings& settings) {
   for (std::size_t i = 0; i < request.controls.size(); ++i)
     json["controls"].push_back(control_settings(settings, i));
   if (request.guess_mode) json["guess_mode"] = true;
+  if (request.guidance_rescale > 0) json["guidance_rescale"] = request.guidance_rescale;
+  if (request.eta > 0) json["eta"] = request.eta;
+  if (request.image || !request.controls.empty()) json["resize_mode"] = settings.resize_mode;
   if (request.image) json["prompt_strength"] = request.prompt_strength;
   if (request.mask) json["paste_original"] = request.paste_original;
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -22,9 +22,10 @@ struct PictureSettings {
   int height = 0;
   // For each control {"annotator": NAME or null, "settings": OBJECT?}: how its map was made.
   nlohmann::json control_maps = nlohmann::json::array();
+  std::string resize_mode = "fill";  // how pictures were fitted, where there were any
 };
 
-// "parameters" in the form of AUTOMATIC1111's web UI, and "dream": all settings as a JSON object.
+// "parameters" in the form of AUTOMATIC1111's web UI, then "dream": all settings as a JSON object.
 std::vector<PngText> picture_text(const PictureSettings& settings);
 
 }  // namespace dream::worker::imaging

@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 struct Published {
   std::string_view network;
   std::string_view manifest;
-  std::string_view file;  // empty: the whole folder
+  std::string_view file;
+  bool by_folder = false;  // the engine reads its config too
 };
 
 constexpr std::array published = {
@@ -33,7 +34,7 @@ constexpr std::array published = {
     Published{"openpose-face", "annotator-openpose", "facenet.pth"},
     Published{"midas", "annotator-midas", "dpt_hybrid-midas-501f0c75.pt"},
     Published{"normalbae", "annotator-normalbae", "scannet.pt"},
-    Published{"upernet", "annotator-seg", ""},
+    Published{"upernet", "annotator-seg", "pytorch_model.bin", true},
 };
 
 const Published& find_published(std::string_view network) {
@@ -43,31 +44,20 @@ const Published& find_published(std::string_view network) {
   throw std::logic_error(fmt::format("no weights are published for the network '{}'", network));
 }
 
-[[noreturn]] void fail_missing(const Published& weights, const fs::path& models) {
-  const auto where = annotator_weights(weights.network);
-  const auto searched =
-      models.empty() ? std::string("this server has no model store (--models)")
-                     : fmt::format("{} is not there", (models / where).string());
-  throw SdkError(DREAM_UNSUPPORTED,
-                 fmt::format("the annotator's weights {} are missing: {}; get them with: dream "
-                             "weights pull {}",
-                             where.string(), searched, weights.manifest));
-}
-
 }  // namespace
 
 fs::path annotator_weights(std::string_view network) {
   const Published& weights = find_published(network);
-  const fs::path folder(weights.manifest);
-  return weights.file.empty() ? folder : folder / weights.file;
+  return fs::path(weights.manifest) / weights.file;
 }
 
 std::shared_ptr<const engine::AnnotatorNetwork> AnnotatorNetworks::get(std::string_view network) {
   const Published& weights = find_published(network);
   const weights::ModelStore store(host_.models);
-  const auto place = weights.file.empty() ? store.find_folder(weights.manifest)
-                                          : store.find(annotator_weights(network).string(), "");
-  if (!place) fail_missing(weights, host_.models);
+  const auto file = annotator_weights(network);
+  const auto place = weights.by_folder ? store.find_network(weights.manifest)
+                                       : store.find(file.string(), "");
+  if (!place) throw SdkError(DREAM_UNSUPPORTED, store.missing_weights(file, weights.manifest));
   return host_.engine.engine(host_.engine_options)
       .load_annotator(std::string(network), *place,
                       [&](const std::string& line) { host_.log("warning", line); });

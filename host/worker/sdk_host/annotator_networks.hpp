@@ -27,8 +27,8 @@ class AnnotatorNetworks final : public imaging::Networks {
   HostState& host_;
 };
 
-// Where the weights of a network lie below a model store: the file, or the folder of a network that
-// has more than one. Throws std::logic_error for a network that has none.
+// Where the weight file of a network, as published, lies below a model store. Throws
+// std::logic_error for a network that has none.
 std::filesystem::path annotator_weights(std::string_view network);
 
 }  // namespace dream::worker

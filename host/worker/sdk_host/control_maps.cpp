@@ -8,12 +8,14 @@
 #include <string_view>
 #include <utility>
 
+#include "host/base/paths.hpp"
 #include "host/worker/imaging/annotators/annotator.hpp"
 #include "host/worker/imaging/encode.hpp"
 #include "host/worker/imaging/fit.hpp"
 #include "host/worker/sdk_host/control_kinds.hpp"
 #include "host/worker/sdk_host/output_file.hpp"
 #include "host/worker/sdk_host/sdk_error.hpp"
+#include "weights/store/control_place.hpp"
 #include "weights/store/model_store.hpp"
 
 namespace dream::worker {
@@ -68,16 +70,10 @@ void publish_map(RunState& run, const engine::Image& map, std::size_t index) {
   run.emit_file(path, name);
 }
 
-// The weight file that is published of a network, by its name.
-std::string weight_file(std::string_view network) {
-  constexpr std::string_view adapter = "t2i-adapter-";
-  if (!network.starts_with(adapter)) return "diffusion_pytorch_model.safetensors";
-  return fmt::format("t2iadapter_{}_sd14v1.pth", network.substr(adapter.size()));
-}
-
-[[noreturn]] void fail_missing(const PlannedControl& control, const weights::ModelStore& store) {
-  const auto& network = control.source.network;
-  const auto missing = store.missing_network(network, weight_file(network));
+[[noreturn]] void fail_missing(const PlannedControl& control, const weights::ModelStore& store,
+                               const fs::path& model) {
+  const auto missing = weights::missing_control_network(model, store, host::manifests(),
+                                                        control.source.network);
   if (!control.is_extra) throw SdkError(DREAM_UNSUPPORTED, missing);
   throw invalid(fmt::format("{}: {}. Known controls are {}", control.input, missing,
                             fmt::join(control_kind_names(), ", ")));
@@ -93,13 +89,14 @@ nlohmann::json map_text(const PlannedControl& planned) {
 
 }  // namespace
 
-ControlNetworks control_networks(const std::vector<PlannedControl>& controls, HostState& host) {
+ControlNetworks control_networks(const std::vector<PlannedControl>& controls, HostState& host,
+                                 const fs::path& model) {
   const weights::ModelStore store(host.models);
   const auto warn = [&](const std::string& line) { host.log("warning", line); };
   std::vector<fs::path> places;
   for (const PlannedControl& control : controls) {
-    const auto place = store.find_network(control.source.network);
-    if (!place) fail_missing(control, store);
+    const auto place = weights::find_control_network(model, store, control.source.network);
+    if (!place) fail_missing(control, store, model);
     places.push_back(*place);
   }
   ControlNetworks networks;

@@ -2,6 +2,7 @@
 // fitted to the output beside the image and the mask.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -16,10 +17,12 @@ namespace dream::worker {
 
 using ControlNetworks = std::vector<std::shared_ptr<const engine::ControlModel>>;
 
-// One for each control, from the model store. Throws SdkError that names the file which is missing,
-// where it was searched and the command that gets it: DREAM_UNSUPPORTED, or DREAM_INVALID_INPUT
-// where extra_controls names it; std::runtime_error for a file that is no such network.
-ControlNetworks control_networks(const std::vector<PlannedControl>& controls, HostState& host);
+// One for each control, from the folder of `model`, the weights that are drawn with, else from the
+// model store. Throws SdkError that names the file which is missing, where it was searched and the
+// command that gets it: DREAM_UNSUPPORTED, or DREAM_INVALID_INPUT where extra_controls names it;
+// std::runtime_error for a file that is no such network.
+ControlNetworks control_networks(const std::vector<PlannedControl>& controls, HostState& host,
+                                 const std::filesystem::path& model);
 
 // Adds them to the job, whose request has its size and mask. Publishes the maps, as the networks
 // are shown them, where the run asks for that. Throws SdkError (DREAM_INVALID_INPUT) that names

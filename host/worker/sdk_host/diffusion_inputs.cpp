@@ -183,6 +183,12 @@ void add_further(std::vector<InputSpec>& inputs) {
            choice("output_format", "File format of the pictures.", {"png", "jpg", "webp"}, "png"),
            ranged("output_quality", DREAM_INTEGER,
                   "Quality of jpg and webp files; png is lossless.", 1, 100, 95),
+           ranged("guidance_rescale", DREAM_NUMBER,
+                  "How much of the contrast that guidance adds is taken back; for weights that "
+                  "predict v, about 0.7.",
+                  0, 1, 0.0),
+           ranged("eta", DREAM_NUMBER,
+                  "Noise that each step puts back; only for DDIM, 1 makes it DDPM.", 0, 1, 0.0),
        })
     inputs.push_back(input);
 }

@@ -11,13 +11,25 @@
 namespace dream::worker {
 namespace {
 
+// What nobody painted is kept: where a mask is clear it is black, as a canvas hands it out.
+engine::Picture on_black(const engine::Picture& mask) {
+  auto solid = engine::blank_picture(mask.width, mask.height, 3);
+  auto to = solid.data.begin();
+  for (auto from = mask.data.cbegin(); from != mask.data.cend(); from += 4) {
+    for (int channel = 0; channel < 3; ++channel)
+      *to++ = static_cast<std::uint8_t>((from[channel] * from[3] + 127) / 255);
+  }
+  return solid;
+}
+
 // The picture in the file input called `name`, without alpha.
 std::optional<engine::Picture> read_picture(const RunState& run, std::string_view name) {
   const nlohmann::json& file = run.input_json(name);
   if (file.is_null()) return std::nullopt;
   try {
     auto picture = imaging::decode_file(file.get<std::string>());
-    return picture.channels == 4 ? engine::convert(picture, 3) : std::move(picture);
+    if (picture.channels != 4) return picture;
+    return name == "mask" ? on_black(picture) : engine::convert(picture, 3);
   } catch (const engine::InvalidInput& error) {
     throw invalid(std::string(name) + ": " + error.what());
   }

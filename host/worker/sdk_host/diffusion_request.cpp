@@ -85,11 +85,13 @@ DiffusionJob diffusion_job(const RunState& run, const dream_overrides& given,
   request.scheduler = run.input_or<std::string>("scheduler", "DPMSolverMultistep");
   request.karras = run.input_or("karras", false);
   request.clip_skip = run.input_or("clip_skip", 0);
+  request.guidance_rescale = run.input_or("guidance_rescale", 0.0);
+  request.eta = run.input_or("eta", 0.0);
   request.guess_mode = run.input_or("guess_mode", false);
   request.disable_safety_check = run.input_or("disable_safety_check", false);
   request.loras = lora_inputs(run);
   request.embeddings = embedding_inputs(run);
-  if (request.prompt_syntax == engine::PromptSyntax::a1111)
+  if (request.prompt_syntax != engine::PromptSyntax::plain)
     add_prompt_loras(prompt_loras(request.prompt), store, request.loras);
   job.seed_drawn = run.input_json("seed").is_null();
   request.seed = job.seed_drawn ? draw_seed() : run.input_json("seed").get<std::int64_t>();

@@ -9,6 +9,7 @@
 
 #include "host/base/base64.hpp"
 #include "host/worker/imaging/encode.hpp"
+#include "host/worker/imaging/exif_text.hpp"
 #include "host/worker/imaging/picture_text.hpp"
 #include "host/worker/sdk_host/control_maps.hpp"
 #include "host/worker/sdk_host/diffusion.hpp"
@@ -49,10 +50,11 @@ void emit_picture(const std::string& model, RunState& run, const DiffusionJob& j
                   const engine::Image& image) {
   const std::int64_t seed = job.request.seed + index;
   auto file = imaging::encode(image, job.output_format, job.output_quality);
-  if (job.output_format == "png")
-    file = imaging::add_png_text(
-        file, imaging::picture_text({job.request, run.request().template_name, model, seed,
-                                     image.width, image.height, job.control_maps}));
+  const auto texts = imaging::picture_text(
+      {job.request, run.request().template_name, model, seed, image.width, image.height,
+       job.control_maps, run.input_or<std::string>("resize_mode", "fill")});
+  file = job.output_format == "png" ? imaging::add_png_text(file, texts)
+                                    : imaging::add_exif_text(file, texts.front().text);
   const std::string name = "seed-" + std::to_string(seed) + "." + job.output_format;
   const fs::path path = fs::path(run.temp_folder()) / name;
   write_file(path, file);
@@ -89,12 +91,12 @@ std::optional<imaging::Size> leading_size(const std::vector<PlannedControl>& con
 
 // Everything before the drawing: pictures, networks, control maps.
 DiffusionJob prepare(dream_diffusion& engine, RunState& run, const dream_overrides& given,
-                     const engine::ModelInfo& model) {
+                     const RunWeights& chosen) {
   const InputPictures pictures = read_input_pictures(run);
   const auto controls = plan_controls(run, given, pictures);
   const auto begin = SteadyClock::now();
-  const auto networks = control_networks(controls, *engine.host);
-  DiffusionJob job = diffusion_job(run, given, model, engine.store, pictures,
+  const auto networks = control_networks(controls, *engine.host, chosen.place);
+  DiffusionJob job = diffusion_job(run, given, chosen.pipeline->info(), engine.store, pictures,
                                    leading_size(controls, networks));
   add_controls(run, controls, networks, engine.host->networks, job);
   if (controls.empty()) return job;
@@ -106,7 +108,7 @@ DiffusionJob prepare(dream_diffusion& engine, RunState& run, const dream_overrid
 void draw(dream_diffusion& engine, RunState& run, const dream_overrides* overrides) {
   const RunWeights chosen = run_weights(engine, run);
   const engine::Pipeline& pipeline = *chosen.pipeline;
-  DiffusionJob job = prepare(engine, run, known_part(overrides), pipeline.info());
+  DiffusionJob job = prepare(engine, run, known_part(overrides), chosen);
   if (job.seed_drawn) run.log("info", "Using seed: " + std::to_string(job.request.seed));
   std::uint64_t steps = 0;
   job.request.on_step = [&](const engine::Step& step) {

@@ -54,9 +54,7 @@ std::filesystem::path stored_safety_checker(const std::filesystem::path& models)
 }
 
 std::filesystem::path stored_clip_vision(const std::filesystem::path& models) {
-  return weights::ModelStore(models)
-      .find_folder("clip-vit-large-patch14")
-      .value_or(std::filesystem::path());
+  return models.empty() ? models : models / "clip-vit-large-patch14";
 }
 
 engine::Engine& EngineLibrary::engine(const engine::EngineOptions& options) {

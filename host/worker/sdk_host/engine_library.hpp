@@ -23,7 +23,8 @@ void load_engine_library();
 // weight file of that name; empty when it has neither.
 std::filesystem::path stored_safety_checker(const std::filesystem::path& models);
 
-// The model store's CLIP, whose vision encoder style adapters need; empty when it has none.
+// Where the model store has CLIP, whose vision encoder style adapters need, or will have it once it
+// is pulled; empty when there is no store.
 std::filesystem::path stored_clip_vision(const std::filesystem::path& models);
 
 class EngineLibrary {

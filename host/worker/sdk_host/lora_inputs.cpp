@@ -8,6 +8,21 @@
 namespace dream::worker {
 namespace {
 
+// The strength in `tag`, what stands between < and >; its spaces and sign as the engine takes them.
+double prompt_strength(std::string_view tag, std::string_view written) {
+  const auto first = written.find_first_not_of(' '), last = written.find_last_not_of(' ');
+  auto number = first == written.npos ? std::string_view{}
+                                      : written.substr(first, last + 1 - first);
+  if (number.starts_with('+')) number.remove_prefix(1);
+  double strength = 0;
+  const auto* const end = number.data() + number.size();
+  const auto [stop, error] = std::from_chars(number.data(), end, strength,
+                                             std::chars_format::fixed);
+  if (error == std::errc() && stop == end) return strength;
+  throw invalid("prompt: '<lora:" + std::string(tag) + ">': '" + std::string(written) +
+                "' is no strength; it must be one number, as in <lora:name:0.8>");
+}
+
 std::vector<engine::WeightOverlay> overlay_inputs(const RunState& run, std::string_view input) {
   std::vector<engine::WeightOverlay> overlays;
   const nlohmann::json& given = run.input_json(input);
@@ -45,11 +60,8 @@ std::vector<std::pair<std::string, double>> prompt_loras(std::string_view prompt
     if (end == std::string_view::npos) break;
     const auto tag = prompt.substr(at, end - at);
     const auto colon = tag.find(':');
-    double scale = 1;
-    if (colon != std::string_view::npos) {
-      const auto number = tag.substr(colon + 1);
-      std::from_chars(number.data(), number.data() + number.size(), scale);
-    }
+    const double scale =
+        colon == std::string_view::npos ? 1 : prompt_strength(tag, tag.substr(colon + 1));
     if (!tag.substr(0, colon).empty()) named.emplace_back(tag.substr(0, colon), scale);
   }
   return named;

@@ -19,8 +19,8 @@ std::vector<engine::WeightOverlay> lora_inputs(const RunState& run);
 // The `embeddings` input, which has no strengths: throws SdkError (DREAM_INVALID_INPUT) for one.
 std::vector<engine::WeightOverlay> embedding_inputs(const RunState& run);
 
-// What a prompt of A1111's syntax names: `<lora:NAME:STRENGTH>`, strength 1 when it is left out or
-// no number, in the order they stand.
+// What a weighted prompt names: `<lora:NAME:STRENGTH>`, strength 1 when it is left out, in
+// the order they stand. Throws SdkError (DREAM_INVALID_INPUT) for a strength that is no number.
 std::vector<std::pair<std::string, double>> prompt_loras(std::string_view prompt);
 
 // Adds what a prompt names, with its strength. A name is that of a file of the `lora` input, whose

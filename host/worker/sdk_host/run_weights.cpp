@@ -22,11 +22,12 @@ RunWeights run_weights(dream_diffusion& engine, RunState& run) {
   };
   if (own.empty()) {
     const auto held = pipeline_of(&engine).hold(log);
-    return {engine.pipeline, engine.model, held};
+    return {engine.pipeline, engine.host->weights, engine.model, held};
   }
   const auto warn = [&](const std::string& line) { run.log("warning", "weights: " + line); };
   HostState& host = *engine.host;
-  RunWeights chosen{host.engine.pipeline(host.engine_options, own, warn, log), model_name(own), {}};
+  RunWeights chosen{
+      host.engine.pipeline(host.engine_options, own, warn, log), own, model_name(own), {}};
   chosen.held = chosen.pipeline->hold(log);
   if (!loaded) run.log("info", fmt::format("weights: {} was in memory", chosen.model));
   return chosen;

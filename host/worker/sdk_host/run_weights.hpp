@@ -13,7 +13,8 @@ namespace dream::worker {
 
 struct RunWeights {
   std::shared_ptr<const engine::Pipeline> pipeline;
-  std::string model;                 // name of the weights
+  std::filesystem::path place;       // of the weights
+  std::string model;                 // their name
   std::shared_ptr<const void> held;  // keeps them in memory for the run
 };
 

@@ -7,6 +7,7 @@
 
 #include "weights/store/control_file.hpp"
 #include "weights/store/loose_component.hpp"
+#include "weights/store/model_store.hpp"
 
 namespace dream::engine {
 namespace {
@@ -33,11 +34,12 @@ nlohmann::json vision_config(const nlohmann::json& config) {
 
 Loaded load_style_adapter(weights::ControlFile file, const std::string& place,
                           const fs::path& clip_vision, const Compute& compute, const Warn& warn) {
-  if (clip_vision.empty()) {
-    throw std::runtime_error(
-        fmt::format("{}: a style adapter needs CLIP's vision encoder, and the model store has no "
-                    "clip-vit-large-patch14: dream weights pull clip-vit-large-patch14",
-                    place));
+  if (!fs::is_directory(clip_vision)) {
+    const weights::ModelStore store(clip_vision.parent_path());
+    throw std::runtime_error(fmt::format(
+        "{}: a style adapter needs CLIP's vision encoder; {}", place,
+        store.missing_weights("clip-vit-large-patch14/model.safetensors",
+                              "clip-vit-large-patch14")));
   }
   const Weights weights(std::move(file.tensors), place, compute);
   StyleAdapter adapter(weights);

@@ -126,6 +126,10 @@ class ModelLoader::Load {
     for (const std::string& note : folder.notes()) warn_(note);
     known.scheduler = corrected_scheduler_config(folder.config("scheduler"));
     if (!parts.tokenizer) parts.tokenizer = tokenizer(folder);
+    if (!parts.safety_checker)
+      parts.safety_checker = owner_.cache_->find<Part<StableDiffusionSafetyChecker>>(
+          owner_.key("safety_checker"));
+    if (!parts.safety_checker) find_checker(folder);
     // What is there already is held before room is made for the rest.
     bool may_load = false;
     const auto part = [&](auto& held, const char* component, const auto& read_config) {
@@ -142,7 +146,7 @@ class ModelLoader::Load {
       part(parts.text_encoder, "text_encoder", read_text_encoder_config);
       part(parts.unet, "unet", read_unet_config);
       part(parts.vae, "vae", read_autoencoder_config);
-      if (!parts.safety_checker) parts.safety_checker = safety_checker(folder, may_load);
+      if (!parts.safety_checker) parts.safety_checker = safety_checker(may_load);
     }
     known.has_safety_checker = parts.safety_checker != nullptr;
     return parts;
@@ -205,27 +209,28 @@ class ModelLoader::Load {
     return held;
   }
 
-  std::shared_ptr<const Part<StableDiffusionSafetyChecker>> safety_checker(
-      const weights::ModelFolder& folder, bool may_load) {
-    const Warn silent = [](const std::string&) {};
-    auto found = find_safety_checker(folder, owner_.sources_.safety_checker,
-                                     may_load ? warn_ : silent);
-    if (!found) return nullptr;
-    using Model = StableDiffusionSafetyChecker;
-    if (auto held = owner_.cache_->find<Part<Model>>(owner_.key("safety_checker"))) return held;
+  // The model's own, else the store's.
+  void find_checker(const weights::ModelFolder& folder) {
+    checker_ = find_safety_checker(folder, owner_.sources_.safety_checker, warn_);
+    if (!checker_) return;
+    nlohmann::json configs = {{"checker", without_remarks(checker_->config)}};
+    if (checker_->processor) configs["processor"] = without_remarks(*checker_->processor);
+    files_["safety_checker"] = {"safety_checker", checker_->place, std::move(configs),
+                                std::move(checker_->tensors), checker_->files};
+  }
+
+  std::shared_ptr<const Part<StableDiffusionSafetyChecker>> safety_checker(bool may_load) {
+    if (!checker_) return nullptr;
     const auto make = [&](const PartFiles&, const Weights& weights) {
-      return make_safety_checker(*found, weights, warn_);
+      return make_safety_checker(*checker_, weights, warn_);
     };
-    nlohmann::json configs = {{"checker", without_remarks(found->config)}};
-    if (found->processor) configs["processor"] = without_remarks(*found->processor);
-    PartFiles files{"safety_checker", found->place, std::move(configs),
-                    std::move(found->tensors), std::move(found->files)};
-    return take<Model>(files, make, may_load);
+    return take<StableDiffusionSafetyChecker>(files_.at("safety_checker"), make, may_load);
   }
 
   const ModelLoader& owner_;
   const Warn& warn_;
   std::map<std::string, PartFiles> files_;  // by component
+  std::optional<SafetyCheckerFiles> checker_;  // its tensors are in files_
 };
 
 ModelLoader::ModelLoader(ModelSources sources, std::shared_ptr<ResidentCache> cache)

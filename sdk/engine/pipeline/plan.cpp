@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <string_view>
+#include <vector>
 
 #include "sdk/engine/pipeline/controls.hpp"
 #include "sdk/engine/text/prompt_syntax.hpp"
@@ -46,13 +47,32 @@ void check_share(std::string_view input, double value) {
   throw InvalidInput(fmt::format("{} is {}: allowed are 0 to 1", input, value));
 }
 
-// compel's withLora() would need its LoRA before the prompt is read; the `lora` input has it then.
-void check_prompt_loras(std::string_view input, const std::string& text, PromptSyntax syntax) {
-  if (syntax != PromptSyntax::compel) return;
-  for (const auto& lora : take_loras(text, syntax).loras) {
+void check_prompt_loras(std::string_view input, const std::vector<PromptLora>& loras,
+                        std::string_view written) {
+  for (const auto& lora : loras) {
     throw InvalidInput(
-        fmt::format("{} names the LoRA '{}' with withLora(): give it as lora \"{}@{}\" instead",
-                    input, lora.name, lora.name, lora.scale));
+        fmt::format("{} names the LoRA '{}' with {}: give it as lora \"{}@{}\" instead", input,
+                    lora.name, written, lora.name, lora.scale));
+  }
+}
+
+// What the syntaxes have and this engine has not, refused so that nothing is left out in silence.
+// A LoRA acts on both prompts, but is looked for in one. compel's withLora() would need its LoRA
+// before the prompt is read; the `lora` input has it then.
+void check_prompts(const GenerateRequest& request) {
+  if (request.prompt_syntax == PromptSyntax::plain) return;
+  check_prompt_loras("negative_prompt", take_loras(request.negative_prompt).loras, "<lora:…>");
+  if (request.prompt_syntax == PromptSyntax::compel) {
+    check_prompt_loras("prompt", parse_compel(request.prompt).loras, "withLora()");
+    check_prompt_loras("negative_prompt", parse_compel(request.negative_prompt).loras,
+                       "withLora()");
+    return;
+  }
+  if (const auto at = find_composition(request.prompt)) {
+    throw InvalidInput(fmt::format(
+        "prompt: AND at character {} would draw two prompts at once, which this engine does not "
+        "do; write it small for the word",
+        *at + 1));
   }
 }
 
@@ -84,10 +104,12 @@ void plan_image(const GenerateRequest& request, const Components& parts, Plan& p
   }
   plan.steps = static_cast<int>(plan.scheduled_steps * strength);
   if (plan.steps < 1) {
+    // Rounded up: with a number rounded down, as 0.0204 for 49 steps, again none would remain.
+    const double least = std::ceil(1000.0 / plan.scheduled_steps) / 1000;
     throw InvalidInput(fmt::format(
         "prompt_strength is {}: of {} steps (num_inference_steps) none would remain; allowed are "
-        "{:.3g} and above",
-        strength, plan.scheduled_steps, 1.0 / plan.scheduled_steps));
+        "{} and above",
+        strength, plan.scheduled_steps, least));
   }
   plan.from_noise = strength == 1 && (request.mask || parts.is_inpainting());
 }
@@ -116,8 +138,7 @@ Plan make_plan(const GenerateRequest& request, const Components& parts) {
   check_range("num_outputs", request.num_outputs, 1, max_pictures);
   check_range("num_inference_steps", request.num_inference_steps, 1, max_steps);
   check_clip_skip(request.clip_skip, parts);
-  check_prompt_loras("prompt", request.prompt, request.prompt_syntax);
-  check_prompt_loras("negative_prompt", request.negative_prompt, request.prompt_syntax);
+  check_prompts(request);
   if (!std::isfinite(request.guidance_scale) || request.guidance_scale < 0) {
     throw InvalidInput(
         fmt::format("guidance_scale is {}: allowed are 0 and above", request.guidance_scale));

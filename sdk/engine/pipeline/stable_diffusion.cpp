@@ -3,12 +3,24 @@
 #include <algorithm>
 #include <utility>
 
+#include "sdk/engine/kernels/cpu_allocator.hpp"
 #include "sdk/engine/pipeline/embeddings.hpp"
 #include "sdk/engine/pipeline/plan.hpp"
 #include "sdk/engine/pipeline/stages.hpp"
 #include "sdk/engine/pipeline/torch_call.hpp"
 
 namespace dream::engine {
+namespace {
+
+// Goes last of all that a request makes, when its blocks are free.
+struct EndOfRequest {
+  EndOfRequest() = default;
+  EndOfRequest(const EndOfRequest&) = delete;
+  EndOfRequest& operator=(const EndOfRequest&) = delete;
+  ~EndOfRequest() { age_kept_blocks(); }
+};
+
+}  // namespace
 
 StableDiffusion::StableDiffusion(ModelSources sources, const std::shared_ptr<ResidentCache>& cache,
                                  const Warn& warn, const Warn& log)
@@ -30,6 +42,7 @@ std::shared_ptr<const void> StableDiffusion::hold(
 
 void StableDiffusion::generate(const GenerateRequest& request,
                                const std::function<void(int index, Image image)>& on_image) const {
+  const EndOfRequest end;
   torch_call([&] {
     const auto base = parts();
     const auto plan = make_plan(request, *base);

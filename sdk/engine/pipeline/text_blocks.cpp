@@ -14,7 +14,7 @@ struct Token {
 using Tokens = std::vector<Token>;
 using Position = Tokens::const_iterator;
 
-constexpr int comma_backtrack = 20;  // A1111's default
+constexpr int comma_backtrack = 20;  // A1111's default, with the comma
 
 Tokens tokens_of(const ClipTokenizer& tokenizer, const std::vector<WeightedText>& texts) {
   Tokens tokens;
@@ -111,21 +111,21 @@ std::vector<TextBlock> a1111_blocks(const ClipTokenizer& tokenizer,
     const auto tokens = tokens_of(tokenizer, stretches[i]);
     for (auto next = tokens.begin(); next != tokens.end(); ++next) {
       const Token& token = *next;
-      // The vectors of an embedding stay in one block.
-      const auto together = vectors_from(tokenizer, next, tokens.end());
-      if (together > 1 && std::ssize(block) + together > most) finish();
       if (is_comma(token.id) && std::ssize(block) < most) {
         behind_comma = static_cast<int>(block.size()) + 1;
       } else if (std::ssize(block) == most) {
         Tokens moved;
         if (!is_comma(token.id) && behind_comma != -1 &&
-            std::ssize(block) - behind_comma <= comma_backtrack) {
+            std::ssize(block) - behind_comma < comma_backtrack) {
           moved.assign(block.begin() + behind_comma, block.end());
           block.resize(static_cast<std::size_t>(behind_comma));
         }
         finish();
         block = std::move(moved);
       }
+      // The vectors of an embedding stay in one block.
+      const auto together = vectors_from(tokenizer, next, tokens.end());
+      if (together > 1 && std::ssize(block) + together > most) finish();
       block.push_back(token);
     }
   }

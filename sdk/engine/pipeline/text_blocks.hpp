@@ -26,8 +26,8 @@ struct TextBlock {
 std::vector<TextBlock> compel_blocks(const ClipTokenizer& tokenizer,
                                      const std::vector<WeightedText>& texts);
 
-// A1111's blocks: 75 tokens, but a stretch that runs over goes back to a comma at most 20 tokens
-// ago; BREAK starts a new block. At least one block.
+// A1111's blocks: 75 tokens, but a stretch that runs over goes back to a comma among the last 20
+// tokens; BREAK starts a new block. At least one block.
 std::vector<TextBlock> a1111_blocks(const ClipTokenizer& tokenizer,
                                     const std::vector<std::vector<WeightedText>>& stretches);
 

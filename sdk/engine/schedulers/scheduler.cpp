@@ -48,6 +48,8 @@ std::unique_ptr<Scheduler> make_scheduler(const std::string& name, const nlohman
     throw InvalidInput(fmt::format("karras: {} has no Karras spacing; allowed with: {}", name,
                                    fmt::join(able, ", ")));
   }
+  if (options.eta != 0 && name != "DDIM")
+    throw InvalidInput(fmt::format("eta: {} puts no noise back by it; allowed with: DDIM", name));
   return found->second.make(config, options);
 }
 

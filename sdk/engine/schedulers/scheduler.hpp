@@ -60,9 +60,9 @@ struct SchedulerOptions {
 
 // The scheduler called `name` (scheduler_names in engine.hpp) as `config` sets it up. The config is
 // the weights' scheduler_config.json and may have been written by another class: as in diffusers'
-// from_config, keys the class does not take are left aside. Throws InvalidInput for an unknown name
-// or Karras spacing where there is none, std::runtime_error for a config key or value that is
-// unknown or not supported.
+// from_config, keys the class does not take are left aside. Throws InvalidInput for an unknown
+// name, for Karras spacing or eta where there is none, std::runtime_error for a config key or value
+// that is unknown or not supported.
 std::unique_ptr<Scheduler> make_scheduler(const std::string& name, const nlohmann::json& config,
                                           const SchedulerOptions& options);
 

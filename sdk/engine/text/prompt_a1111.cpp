@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "sdk/engine/text/prompt_syntax.hpp"
 
@@ -36,7 +37,7 @@ std::optional<double> to_number(std::string_view text) {
   return value;
 }
 
-// `<lora:name:0.8>`; a third number, for the text encoder alone, is not told apart.
+// `<lora:name:0.8>`. A second number there is a strength for the UNet alone; here a LoRA has one.
 PromptLora read_lora(std::string_view inside, std::size_t at) {
   const auto colon = inside.find(':');
   PromptLora lora{std::string(inside.substr(0, colon)), 1.0};
@@ -44,7 +45,8 @@ PromptLora read_lora(std::string_view inside, std::size_t at) {
     const auto scale = to_number(inside.substr(colon + 1));
     if (!scale) {
       throw InvalidInput(fmt::format(
-          "prompt: '<lora:{}>' at character {}: the scale must be a number, as in <lora:name:0.8>",
+          "prompt: '<lora:{}>' at character {}: the scale must be one number, as in "
+          "<lora:name:0.8>",
           inside, at + 1));
     }
     lora.scale = checked_weight(*scale, fmt::format("<lora:{}>", inside));
@@ -56,20 +58,35 @@ PromptLora read_lora(std::string_view inside, std::size_t at) {
   return lora;
 }
 
-PromptLoras split_loras(std::string_view prompt) {
-  constexpr std::string_view open = "<lora:";
-  PromptLoras found;
-  std::size_t done = 0;
-  for (std::size_t at = prompt.find(open); at != prompt.npos; at = prompt.find(open, done)) {
-    const auto close = prompt.find('>', at);
-    if (close == prompt.npos) break;  // text like any other
-    const auto inside = prompt.substr(at + open.size(), close - at - open.size());
-    found.loras.push_back(read_lora(inside, at));
-    found.prompt += prompt.substr(done, at - done);
-    done = close + 1;
+// `[cat:dog:0.5]`, `[cat:0.5]` and `[cat|dog]` change the prompt between steps there. Taken as
+// weights they would say something else, so they are refused.
+void refuse_editing(std::string_view text) {
+  struct Bracket {
+    char kind;
+    std::size_t at;
+    std::size_t colon = std::string_view::npos;  // the last one of its own
+    bool bar = false;
+  };
+  std::vector<Bracket> open;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\\') ++i;
+    if (c == '(' || c == '[') open.push_back({c, i});
+    if (open.empty()) continue;
+    Bracket& inner = open.back();
+    if (c == ':') inner.colon = i;
+    if (c == '|') inner.bar = true;
+    if (c != (inner.kind == '(' ? ')' : ']')) continue;
+    const bool schedules = inner.kind == '[' && inner.colon != std::string_view::npos &&
+                           to_number(text.substr(inner.colon + 1, i - inner.colon - 1));
+    if (schedules || (inner.kind == '[' && inner.bar)) {
+      throw InvalidInput(fmt::format(
+          "prompt: '{}' at character {} would change the prompt between steps, which this engine "
+          "does not do; write \\[ and \\] for brackets without meaning",
+          text.substr(inner.at, i + 1 - inner.at), inner.at + 1));
+    }
+    open.pop_back();
   }
-  found.prompt += prompt.substr(done);
-  return found;
 }
 
 class Reader {
@@ -196,14 +213,36 @@ double checked_weight(double weight, std::string_view what) {
                                  weight, max_prompt_weight, max_prompt_weight));
 }
 
-PromptLoras take_loras(std::string_view prompt, PromptSyntax syntax) {
-  if (syntax == PromptSyntax::a1111) return split_loras(prompt);
-  if (syntax == PromptSyntax::compel) return {std::string(prompt), parse_compel(prompt).loras};
-  return {std::string(prompt), {}};
+PromptLoras take_loras(std::string_view prompt) {
+  constexpr std::string_view open = "<lora:";
+  PromptLoras found;
+  std::size_t done = 0;
+  for (std::size_t at = prompt.find(open); at != prompt.npos; at = prompt.find(open, done)) {
+    const auto close = prompt.find('>', at);
+    if (close == prompt.npos) break;  // text like any other
+    const auto inside = prompt.substr(at + open.size(), close - at - open.size());
+    found.loras.push_back(read_lora(inside, at));
+    found.prompt += prompt.substr(done, at - done);
+    done = close + 1;
+  }
+  found.prompt += prompt.substr(done);
+  return found;
+}
+
+std::optional<std::size_t> find_composition(std::string_view prompt) {
+  constexpr std::string_view word = "AND";
+  for (auto at = prompt.find(word); at != prompt.npos; at = prompt.find(word, at + 1)) {
+    const auto end = at + word.size();
+    const bool alone = (at == 0 || !is_word(prompt[at - 1])) &&
+                       (end == prompt.size() || !is_word(prompt[end]));
+    if (alone) return at;
+  }
+  return std::nullopt;
 }
 
 std::vector<std::vector<WeightedText>> parse_a1111(std::string_view prompt) {
-  const std::string text = split_loras(prompt).prompt;
+  const std::string text = take_loras(prompt).prompt;
+  refuse_editing(text);
   return Reader(text).read();
 }
 

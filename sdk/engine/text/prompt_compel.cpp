@@ -497,7 +497,7 @@ void nothing_after(const Grammar& grammar, std::size_t at, std::string_view what
 }  // namespace
 
 CompelPrompt parse_compel(std::string_view prompt) {
-  Grammar grammar(spaced_commas(prompt), 0);
+  Grammar grammar(spaced_commas(take_loras(prompt).prompt), 0);
   CompelPrompt parsed;
   if (auto all = grammar.blend(0, true)) {
     nothing_after(grammar, all->end, ".and()");

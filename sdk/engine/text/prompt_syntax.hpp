@@ -2,6 +2,8 @@
 // data. Torch-free, so that it can be fuzzed and checked word for word; pipeline/ computes with it.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,10 +23,9 @@ struct PromptLoras {
   std::vector<PromptLora> loras;
 };
 
-// The LoRAs a prompt asks for, in its order: A1111's `<lora:name:0.8>`, which is taken out of the
-// text, and compel's `withLora(name, 0.8)`, which parse_compel() leaves out of the text later.
-// `plain` has none. Throws InvalidInput as the parsers below.
-PromptLoras take_loras(std::string_view prompt, PromptSyntax syntax);
+// What a prompt asks for by A1111's `<lora:name:0.8>`, in its order, and the prompt without it.
+// Throws InvalidInput as the parsers below.
+PromptLoras take_loras(std::string_view prompt);
 
 // Text that is tokenized alone, all of its tokens weighted alike.
 struct WeightedText {
@@ -46,14 +47,20 @@ struct CompelPrompt {
 };
 
 // compel 2.5.1's grammar: word+, word--, (…)1.3, "…"+, .attend(), .blend(), .and(), escapes with
-// backslashes. Linear in the prompt. Throws InvalidInput that says what is wrong and at which
-// character for what compel refuses, `.swap()`, weights beyond 1000 and brackets 64 deep.
+// backslashes; `<lora:…>` is dropped. Linear in the prompt. Throws InvalidInput that says what is
+// wrong and at which character for what compel refuses, `.swap()`, weights beyond 1000 and brackets
+// 64 deep.
 CompelPrompt parse_compel(std::string_view prompt);
 
 // AUTOMATIC1111's grammar: (x) 1.1, (x:1.2), [x] 1 / 1.1, escapes with backslashes, BREAK. One
 // list per stretch between BREAKs, at least one; brackets without a partner count to the end of
-// the prompt. Linear in the prompt. `<lora:…>` is dropped. Throws InvalidInput like parse_compel().
+// the prompt. Linear in the prompt. `<lora:…>` is dropped. Throws InvalidInput like parse_compel(),
+// and for what changes the prompt between steps, `[a:b:0.5]` and `[a|b]`.
 std::vector<std::vector<WeightedText>> parse_a1111(std::string_view prompt);
+
+// Where a prompt joins two by the word AND, which AUTOMATIC1111 draws as two prompts at once; in a
+// negative prompt it is a word like any other there.
+std::optional<std::size_t> find_composition(std::string_view prompt);
 
 // Weights are kept within this: an embedding times 1000 still fits every number type.
 inline constexpr double max_prompt_weight = 1000.0;

@@ -101,6 +101,23 @@ TEST(CpuAllocator, GivesALargeBlockAgainAndAlignsAll) {
   }
 }
 
+TEST(CpuAllocator, GivesBackWhatRequestsHaveNoUseFor) {
+  install_cpu_allocator();
+  for (int i = 0; i < 20; ++i) age_kept_blocks();
+  EXPECT_EQ(kept_cpu_bytes(), 0U);
+  constexpr std::int64_t used = 1 << 20, idle = 9 << 20;  // floats
+  {
+    const auto one = at::empty({used}), same = at::empty({used}), large = at::empty({idle});
+  }
+  EXPECT_GT(kept_cpu_bytes(), (idle + 2 * used) * sizeof(float));
+  for (int i = 0; i < 20; ++i) {
+    at::empty({used});
+    age_kept_blocks();
+  }
+  EXPECT_GT(kept_cpu_bytes(), used * sizeof(float));
+  EXPECT_LT(kept_cpu_bytes(), 2 * used * sizeof(float));
+}
+
 TEST(CpuAllocator, ServesManyThreads) {
   install_cpu_allocator();
   std::vector<std::thread> threads;

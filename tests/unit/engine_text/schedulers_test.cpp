@@ -46,6 +46,7 @@ TEST(Schedulers, UnknownNameIsAnInputErrorThatListsTheNames) {
 
 TEST(Schedulers, KarrasNeedsASchedulerThatHasIt) {
   EXPECT_THROW(make_scheduler("DDIM", json::object(), {.karras = true}), InvalidInput);
+  EXPECT_THROW(make_scheduler("PNDM", json::object(), {.eta = 0.5}), InvalidInput);
   for (const char* name : {"DPMSolverMultistep", "HeunDiscrete", "K_EULER", "KLMS",
                            "UniPCMultistep"})
     EXPECT_EQ(refusal(name, json::object(), 4, true), "");

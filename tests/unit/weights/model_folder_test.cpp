@@ -48,16 +48,18 @@ TEST(ModelFolder, OpensTheBundledModel) {
   EXPECT_TRUE(folder.weights("text_encoder").contains("text_model.final_layer_norm.weight"));
 }
 
-TEST(ModelFolder, PrefersFullSafetensorsThenHalfThenBin) {
+TEST(ModelFolder, PrefersFullSafetensorsThenBinThenHalf) {
   const TemporaryFolder files;
   files.write("model_index.json", index_text);
   const std::string pickle =
       torch_file(dict({{"t", tensor(storage("ByteStorage", "0", 1), 0, {1}, {1})}}));
-  files.write("unet/diffusion_pytorch_model.bin", pickle);
+  files.write("unet/diffusion_pytorch_model.fp16.bin", pickle);
   const ModelFolder folder = ModelFolder::open(files.path());
   EXPECT_EQ(folder.weights("unet").size(), 1u);
   files.write("unet/diffusion_pytorch_model.fp16.safetensors", one("t", 'h'));
   EXPECT_EQ(value_of(folder.weights("unet"), "t"), 'h');
+  files.write("unet/diffusion_pytorch_model.bin", pickle);  // as diffusers, unless told otherwise
+  EXPECT_NE(value_of(folder.weights("unet"), "t"), 'h');
   files.write("unet/part.safetensors", one("t", 's'));
   files.write("unet/diffusion_pytorch_model.safetensors.index.json",
               R"({"weight_map":{"t":"part.safetensors"}})");

@@ -68,14 +68,18 @@ TEST_F(ModelStoreTest, FindsNetworks) {
 
 TEST_F(ModelStoreTest, SaysHowToGetWhatIsMissing) {
   const auto models = (base_ / "models").string();
-  EXPECT_EQ(store().missing_network("controlnet-seg", "diffusion_pytorch_model.safetensors"),
-            "the weights controlnet-seg/diffusion_pytorch_model.safetensors are missing: " +
-                models + "/controlnet-seg/diffusion_pytorch_model.safetensors is not there, nor "
-                "is " + models + "/controlnet-seg.safetensors; get them with: dream weights pull "
-                "controlnet-seg");
-  EXPECT_EQ(ModelStore({}).missing_network("x", "y.pth"),
+  EXPECT_EQ(store().missing_weights("annotator-seg/pytorch_model.bin", "annotator-seg"),
+            "the weights annotator-seg/pytorch_model.bin are missing: they are not in the model "
+            "store " + models + "; get them with: dream weights pull annotator-seg");
+  EXPECT_EQ(store().missing_weights("x/y.pth", "", "/weights/a"),
+            "the weights x/y.pth are missing: they are not in the model's folder /weights/a, and "
+            "not in the model store " + models + "; none are published under that name");
+  EXPECT_EQ(ModelStore({}).missing_weights("x/y.pth", "x"),
             "the weights x/y.pth are missing: there is no model store (--models); get them with: "
             "dream weights pull x");
+  EXPECT_EQ(ModelStore({}).missing_weights("x/y.pth", "x", "/weights/a"),
+            "the weights x/y.pth are missing: they are not in the model's folder /weights/a, and "
+            "there is no model store (--models); get them with: dream weights pull x");
 }
 
 TEST_F(ModelStoreTest, FindsWholeModels) {

@@ -3,11 +3,14 @@
 #include <cstring>
 #include <functional>
 
+#include "host/base/paths.hpp"
 #include "host/worker/imaging/annotators/annotator.hpp"
 #include "host/worker/imaging/annotators/settings.hpp"
+#include "host/worker/sdk_host/annotator_networks.hpp"
 #include "host/worker/sdk_host/image.hpp"
 #include "host/worker/sdk_host/run.hpp"
 #include "tests/unit/worker/interface_fixture.hpp"
+#include "weights/store/manifest.hpp"
 
 namespace dream::worker {
 namespace {
@@ -87,13 +90,28 @@ std::string refusal(const std::function<void()>& call) {
 
 TEST_F(AnnotatorTest, says_what_weights_are_missing_and_how_to_get_them) {
   EXPECT_EQ(refusal([&] { host_.networks.get("hed"); }),
-            "the annotator's weights annotator-hed/network-bsds500.pth are missing: this server "
-            "has no model store (--models); get them with: dream weights pull annotator-hed");
+            "the weights annotator-hed/network-bsds500.pth are missing: there is no model store "
+            "(--models); get them with: dream weights pull annotator-hed");
   host_.models = testing::TempDir() + "no_models";
   EXPECT_EQ(refusal([&] { host_.networks.get("upernet"); }),
-            "the annotator's weights annotator-seg are missing: " + host_.models.string() +
-                "/annotator-seg is not there; get them with: dream weights pull annotator-seg");
+            "the weights annotator-seg/pytorch_model.bin are missing: they are not in the model "
+            "store " + host_.models.string() + "; get them with: dream weights pull annotator-seg");
   EXPECT_THROW(host_.networks.get("crayon"), std::logic_error);
+}
+
+// What messages name is what `dream weights pull` writes.
+TEST(AnnotatorWeights, are_files_of_their_manifests) {
+  for (const char* network :
+       {"hed", "controlnet-hed", "pidinet", "lineart", "lineart-coarse", "mlsd", "openpose-body",
+        "openpose-hand", "openpose-face", "midas", "normalbae", "upernet"}) {
+    const auto file = annotator_weights(network);
+    const auto name = file.parent_path().string();
+    const auto manifest = weights::read_manifest(host::manifests() / (name + ".json"));
+    const auto has = [&](const weights::ManifestFile& each) {
+      return each.path == file.filename();
+    };
+    EXPECT_TRUE(std::ranges::any_of(manifest.files, has)) << file;
+  }
 }
 
 TEST_F(AnnotatorTest, opens_without_weights_and_names_them_when_it_is_used) {
@@ -103,7 +121,7 @@ TEST_F(AnnotatorTest, opens_without_weights_and_names_them_when_it_is_used) {
   expect_failure(api_.annotate(hed, &run_, image_, to_str(R"({"safe": 2})"), &map),
                  "invalid: settings of hed: safe is 2: allowed are true, false");
   expect_failure(api_.annotate(hed, &run_, image_, {}, &map),
-                 "unsupported: the annotator's weights annotator-hed/network-bsds500.pth");
+                 "unsupported: the weights annotator-hed/network-bsds500.pth");
   EXPECT_EQ(map, nullptr);
   api_.close(hed);
 }

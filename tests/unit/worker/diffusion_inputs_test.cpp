@@ -28,7 +28,8 @@ TEST(DiffusionInputs, stand_in_the_order_clients_know) {
             "image mask prompt negative_prompt width height num_outputs num_inference_steps "
             "guidance_scale prompt_strength scheduler disable_safety_check seed lora "
             "embeddings guess_mode control_is_preprocessed resize_mode extra_controls "
-            "prompt_syntax clip_skip karras paste_original output_format output_quality ");
+            "prompt_syntax clip_skip karras paste_original output_format output_quality "
+            "guidance_rescale eta ");
 }
 
 TEST(DiffusionInputs, of_a_control_template_stand_among_them) {
@@ -44,7 +45,7 @@ TEST(DiffusionInputs, of_a_control_template_stand_among_them) {
             "scheduler disable_safety_check return_processed_control seed lora embeddings "
             "conditioning_scale control_guidance_start control_guidance_end guess_mode "
             "control_is_preprocessed resize_mode extra_controls prompt_syntax clip_skip karras "
-            "paste_original output_format output_quality ");
+            "paste_original output_format output_quality guidance_rescale eta ");
   EXPECT_EQ(names(ready).find("threshold"), std::string::npos);
   const auto inputs = diffusion_inputs({}, &canny);
   const auto& low = *std::ranges::find(inputs, "low_threshold", &InputSpec::name);
@@ -141,6 +142,8 @@ TEST_F(DiffusionRequest, takes_what_the_user_says) {
                                  {"clip_skip", 2},
                                  {"scheduler", "DDIM"},
                                  {"guidance_scale", 3},
+                                 {"guidance_rescale", 0.7},
+                                 {"eta", 0.5},
                                  {"output_format", "webp"},
                                  {"output_quality", 80}});
   EXPECT_EQ(made.request.width, 768);
@@ -151,6 +154,8 @@ TEST_F(DiffusionRequest, takes_what_the_user_says) {
   EXPECT_EQ(made.request.clip_skip, 2);
   EXPECT_EQ(made.request.scheduler, "DDIM");
   EXPECT_EQ(made.request.guidance_scale, 3.0);
+  EXPECT_EQ(made.request.guidance_rescale, 0.7);
+  EXPECT_EQ(made.request.eta, 0.5);
   EXPECT_EQ(made.output_format, "webp");
   EXPECT_EQ(made.output_quality, 80);
 }

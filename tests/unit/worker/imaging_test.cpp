@@ -6,7 +6,9 @@
 #include <opencv2/imgcodecs.hpp>
 #include <string>
 
+#include "host/worker/imaging/decode.hpp"
 #include "host/worker/imaging/encode.hpp"
+#include "host/worker/imaging/exif_text.hpp"
 #include "host/worker/imaging/picture_text.hpp"
 #include "host/worker/imaging/png_text.hpp"
 
@@ -105,6 +107,44 @@ TEST(PngText, refuses_other_files_and_bad_keywords) {
   EXPECT_THROW(add_png_text(plain, {{"ü", "x"}}), std::invalid_argument);
 }
 
+TEST(ExifText, leaves_the_picture_as_it_was) {
+  for (const char* format : {"jpg", "webp"}) {
+    const auto plain = encode(picture(17, 9), format, 90);
+    for (const std::string& text : {std::string("a fox"), std::string("ein Fuchs, schön 🦊\nx")}) {
+      const auto file = add_exif_text(plain, text);
+      EXPECT_GT(file.size(), plain.size() + 2 * text.size() / 2) << format;
+      const auto before = decode(plain), after = decode(file);
+      EXPECT_EQ(after.width, 17);
+      EXPECT_EQ(after.data, before.data) << format;
+    }
+  }
+}
+
+// What other programs read of it: tests/http/test_worker_diffusion.py.
+TEST(ExifText, writes_utf_16_and_replaces_what_is_no_utf_8) {
+  const auto comment_in = [](std::string_view text) {
+    const auto file = add_exif_text(encode(picture(8, 8), "jpg", 90), text);
+    const std::string bytes(file.begin(), file.end());
+    const auto at = bytes.find(std::string("UNICODE\0", 8)) + 8;
+    return bytes.substr(at, bytes.find("\xff\xdb", at) - at);
+  };
+  EXPECT_EQ(comment_in("aé"), std::string("\0a\0\xe9", 4));
+  EXPECT_EQ(comment_in("🦊"), std::string("\xd8\x3e\xdd\x8a", 4));
+  const std::string broken("\xff\xfd", 2);
+  EXPECT_EQ(comment_in("\xff"), broken);
+  EXPECT_EQ(comment_in("\xc3"), broken);
+  EXPECT_EQ(comment_in("\xed\xa0\x80"), broken + broken + broken);  // half of a pair
+  EXPECT_EQ(comment_in("\xc0\x80"), broken + broken);               // longer than needed
+}
+
+TEST(ExifText, too_long_for_a_jpeg_is_left_out) {
+  const auto plain = encode(picture(8, 8), "jpg", 90);
+  EXPECT_EQ(add_exif_text(plain, std::string(40000, 'x')), plain);
+  EXPECT_GT(add_exif_text(encode(picture(8, 8), "webp", 90), std::string(40000, 'x')).size(),
+            80000U);
+  EXPECT_THROW(add_exif_text(encode(picture(8, 8), "png", 90), "x"), std::invalid_argument);
+}
+
 TEST(PictureText, says_how_the_picture_was_made) {
   engine::GenerateRequest request;
   request.prompt = "a fox";
@@ -123,6 +163,38 @@ TEST(PictureText, says_how_the_picture_was_made) {
   EXPECT_EQ(json["seed"], 9);
   EXPECT_EQ(json["template"], "vanilla");
   EXPECT_FALSE(json.contains("num_outputs"));  // the same picture alone and among others
+  EXPECT_FALSE(json.contains("resize_mode"));
+  EXPECT_FALSE(json.contains("eta"));
+}
+
+TEST(PictureText, names_each_lora_once) {
+  engine::GenerateRequest request;
+  request.prompt = "a fox <lora:ink2:0.5>";
+  request.loras = {{"/x/ink.safetensors", "ink", 0.8}, {"/x/ink2.safetensors", "ink2", 0.5}};
+  const auto line = [&] {
+    const auto text = picture_text({request, "vanilla", "", 1, 8, 8})[0].text;
+    return text.substr(0, text.find('\n'));
+  };
+  EXPECT_EQ(line(), "a fox <lora:ink2:0.5> <lora:ink:0.8>");
+  request.prompt_syntax = engine::PromptSyntax::plain;  // where a tag is words
+  EXPECT_EQ(line(), "a fox <lora:ink2:0.5> <lora:ink:0.8> <lora:ink2:0.5>");
+}
+
+TEST(PictureText, says_what_is_off_its_default) {
+  engine::GenerateRequest request;
+  request.scheduler = "DDIM";
+  request.eta = 0.5;
+  request.guidance_rescale = 0.7;
+  request.image = engine::Image{8, 8, {}};
+  PictureSettings settings{request, "vanilla", "emoji-sd", 9, 8, 8};
+  settings.resize_mode = "fit";
+  const auto texts = picture_text(settings);
+  EXPECT_NE(texts[0].text.find(", Eta DDIM: 0.5, Guidance rescale: 0.7, "), std::string::npos);
+  const auto json = nlohmann::json::parse(texts[1].text);
+  EXPECT_EQ(json["eta"], 0.5);
+  EXPECT_EQ(json["guidance_rescale"], 0.7);
+  EXPECT_EQ(json["resize_mode"], "fit");
+  EXPECT_EQ(json["prompt_strength"], 0.8);
 }
 
 }  // namespace

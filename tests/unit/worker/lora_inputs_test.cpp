@@ -15,8 +15,22 @@ using Named = std::vector<std::pair<std::string, double>>;
 TEST(PromptLoras, are_found_in_order) {
   EXPECT_EQ(prompt_loras("a fox <lora:ink:0.8>, <lora:pixel> x<lora:a b:-1.5>"),
             (Named{{"ink", 0.8}, {"pixel", 1}, {"a b", -1.5}}));
-  EXPECT_EQ(prompt_loras("<lora:ink:strong> <lora::1> <lora:open"), (Named{{"ink", 1}}));
+  EXPECT_EQ(prompt_loras("<lora:ink: 0.5 ><lora:oil:+2> <lora::1> <lora:open"),
+            (Named{{"ink", 0.5}, {"oil", 2}}));
   EXPECT_EQ(prompt_loras("<hypernet:x:1> lora:ink:1 (a:1.2)"), Named{});
+}
+
+TEST(PromptLoras, with_a_strength_that_is_no_number_are_refused) {
+  for (const char* prompt : {"<lora:ink:strong>", "<lora:ink:>", "<lora:ink:0.8x>",
+                             "<lora:ink:0.8:0.5>", "<lora:ink:te=1>"}) {
+    try {
+      prompt_loras(prompt);
+      FAIL() << prompt;
+    } catch (const SdkError& error) {
+      EXPECT_EQ(error.code(), DREAM_INVALID_INPUT);
+      EXPECT_NE(std::string(error.what()).find(prompt), std::string::npos) << error.what();
+    }
+  }
 }
 
 class AddPromptLoras : public testing::Test {

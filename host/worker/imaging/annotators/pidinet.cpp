@@ -1,5 +1,4 @@
-// Soft edges by PiDiNet; with `apply_filter` the black and white sketch that T2I-Adapters were
-// trained on. Pre- and post-processing as in controlnet-aux 0.0.10.
+// Soft edges by PiDiNet. Pre- and post-processing as in controlnet-aux 0.0.10.
 #include <array>
 
 #include "host/worker/imaging/annotators/annotator.hpp"
@@ -38,7 +37,7 @@ class PidiNet final : public Annotator {
 }  // namespace
 
 constinit const AnnotatorKind pidinet = {
-    "pidinet", "Soft edges or a sketch (PiDiNet)", options,
+    "pidinet", "Soft edges (PiDiNet)", options,
     [](Networks& networks) -> std::unique_ptr<Annotator> {
       return std::make_unique<PidiNet>(networks);
     }};

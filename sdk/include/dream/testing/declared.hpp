@@ -57,7 +57,9 @@ inline bool is_diffusion_input(const std::string& name) {
                                           "karras",
                                           "paste_original",
                                           "output_format",
-                                          "output_quality"};
+                                          "output_quality",
+                                          "guidance_rescale",
+                                          "eta"};
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
