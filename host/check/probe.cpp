@@ -30,7 +30,7 @@ Probe::Probe(Bench& bench, int slots) : bench_(bench), runs_(static_cast<std::si
       WorkerProcess::Handlers{
           [this](const nlohmann::json& message) { on_control(message); },
           [this](int slot, const nlohmann::json& message) { on_slot(slot, message); },
-          [this](std::string_view line) { printed_bytes_ += line.size(); },
+          [this](std::string_view line, bool) { printed_bytes_ += line.size(); },
           [this](const std::string& reason) {
             ended_ = true;
             end_ = reason;
