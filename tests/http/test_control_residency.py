@@ -70,7 +70,7 @@ def test_a_further_template_costs_its_own_network(store):
             grown = server.private_bytes() - private_before
             print(f"{template}: {residents(server)[added] / MIB:.1f} MiB, "
                   f"the process grew by {grown / MIB:.1f} MiB")
-            if template == nets[7]:
+            if template == nets[7]:  # convolutions are laid out anew, which takes more
                 assert grown < 1.25 * residents(server)[added] + 8 * MIB
     finally:
         server.kill()
