@@ -118,8 +118,10 @@ class Page {
     try {
       this.run = new Run(this.api, template, input, this.reporter(view));
       const prediction = await this.run.done;
+      this.viewer.over();
       await this.finish(prediction, input, template, (performance.now() - started) / 1000);
     } catch (error) {
+      this.viewer.over();
       this.fail(error, form);
     } finally {
       this.run = null;

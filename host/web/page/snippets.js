@@ -34,7 +34,8 @@ function literal(value, language, depth = 0) {
     : Object.entries(value).map(([name, item]) =>
       `${language.key(name)}: ${literal(item, language, depth + 1)}`);
   const [open, shut] = list ? "[]" : "{}";
-  if (parts.length === 0) return open + shut;
+  const flat = list && value.every((item) => item === null || typeof item !== "object");
+  if (parts.length === 0 || flat) return open + parts.join(", ") + shut;
   const tail = language.trailingComma ? "," : "";
   return open + inner + parts.join("," + inner) + tail + "\n" + language.indent.repeat(depth) + shut;
 }

@@ -28,8 +28,13 @@ export class Viewer {
   constructor(root, actions) {
     this.root = root;
     this.actions = actions;
-    this.record = null;
+    this.live = null;  // the elements of the run in progress
     this.empty();
+  }
+
+  // The run in progress has come to its end.
+  over() {
+    this.live = null;
   }
 
   show(...children) {
@@ -37,7 +42,6 @@ export class Viewer {
   }
 
   empty() {
-    this.record = null;
     this.show(el("div", { class: "empty" }, icon("image"),
                  el("p", { class: "empty-title" }, "What you make appears here"),
                  el("p", { class: "muted" }, "Write a prompt, then press ", el("kbd", {}, "Ctrl"), " ",
@@ -46,7 +50,6 @@ export class Viewer {
 
   // Result: what a run tells while it goes on.
   running({ ratio = 1 } = {}) {
-    this.record = null;
     const preview = el("img", { class: "preview", alt: "Preview of the picture being drawn", hidden: true });
     const waiting = el("div", { class: "breath", "aria-hidden": "true" });
     const frame = el("div", { class: "frame" }, waiting, preview);
@@ -56,7 +59,8 @@ export class Viewer {
     const text = el("p", { class: "progress-text", id: "progress-text" }, "Sending …");
     const done = el("div", { class: "strip" });
     const logs = logsPane("");
-    this.show(frame, el("div", { class: "progress" }, bar, text), done, logs.element);
+    this.live = [frame, el("div", { class: "progress" }, bar, text), done, logs.element];
+    this.show(...this.live);
     return {
       say: (what) => {
         text.textContent = what;
@@ -80,7 +84,6 @@ export class Viewer {
   }
 
   failure(title, message, logs = "") {
-    this.record = null;
     this.show(el("div", { class: "notice bad failure", role: "alert" },
                  el("p", { class: "notice-title" }, title), el("p", { class: "message" }, message)),
               logsPane(logs, true).element);
@@ -88,13 +91,19 @@ export class Viewer {
 
   // One record, its item `chosen` in full.
   result(record, chosen = 0) {
-    this.record = record;
     const item = record.items[chosen];
     const children = record.items.length === 0
       ? [el("p", { class: "muted pane" }, "The model gave nothing back.")]
       : [this.shownItem(record, item), this.strip(record, chosen)];
-    this.show(...children, this.actionRow(record, item, chosen), this.facts(record, item),
+    this.show(this.backToRun(), ...children, this.actionRow(record, item, chosen), this.facts(record, item),
               this.settings(record), logsPane(record.logs ?? "").element);
+  }
+
+  backToRun() {
+    if (!this.live) return null;
+    const back = button("Show the run in progress", { kind: "quiet small" });
+    back.addEventListener("click", () => this.show(...this.live));
+    return el("div", { class: "button-row result-actions" }, back);
   }
 
   shownItem(record, item) {
