@@ -1,7 +1,5 @@
 #include "host/web/proxy.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <boost/asio/post.hpp>
 #include <nlohmann/json.hpp>
 

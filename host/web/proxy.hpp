@@ -1,5 +1,5 @@
-// /api/… of `dream ui` → the same path of another Cog server, answers streamed through as they come.
-// Cog servers send no CORS headers, so a browser could not reach them from our page by itself.
+// /api/… of `dream ui` → the same path of another Cog server, answers streamed through as they
+// come. Cog servers send no CORS headers, so a browser could not reach them from our page alone.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

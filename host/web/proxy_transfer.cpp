@@ -1,9 +1,8 @@
 #include "host/web/proxy_transfer.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <exception>
-#include <utility>
+#include <string_view>
+#include <type_traits>
 
 #include "host/webhooks/curl.hpp"
 
@@ -12,7 +11,7 @@ namespace {
 
 constexpr std::size_t most_untaken_bytes = 1U << 20;
 constexpr long connect_limit_s = 10;
-static_assert(std::is_same_v<curl_off_t, long> || sizeof(curl_off_t) == sizeof(std::int64_t));
+static_assert(std::is_same_v<curl_off_t, std::int64_t>);
 
 }  // namespace
 

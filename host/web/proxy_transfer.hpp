@@ -1,13 +1,15 @@
 // One request on its way to another server. libcurl blocks, so each has a thread of its own; what
-// comes back is handed over in pieces as it comes, and the thread waits while too much lies untaken.
+// comes back is handed over in pieces as it comes; the thread waits while too much lies untaken.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "host/http/body_stream.hpp"
 

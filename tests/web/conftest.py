@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "http")]
 
-from harness import BUILD, ROOT, Server, free_port, wait_until  # noqa: E402
+from harness import BUILD, Server, free_port  # noqa: E402
 from playground import Playground  # noqa: E402
 from stub_server import StubServer  # noqa: E402
 
@@ -39,8 +39,8 @@ def browser():
 
 @pytest.fixture
 def open_page(browser):
-    """open_page(url, **options of the context) → Playground; at the end of the test the browser must
-    have had nothing to complain about."""
+    """open_page(url, **options of the context) → Playground; at the end of the test the browser
+    must have had nothing to complain about."""
     opened = []
 
     def start(url, **options):
@@ -92,6 +92,3 @@ def ui(stub):
     server = UiServer(stub.url)
     yield server
     assert server.stop() == 0
-
-
-__all__ = ["ROOT", "wait_until"]

@@ -26,7 +26,7 @@ class Playground:
         self.page.add_init_script("""
           window.violations = [];
           document.addEventListener("securitypolicyviolation", (event) => window.violations.push(
-            `${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
+            [event.violatedDirective, event.blockedURI, event.sourceFile, event.lineNumber].join(" ")));
         """)
         self.page.goto(url)
 

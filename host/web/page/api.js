@@ -26,7 +26,8 @@ function messageOf(status, body) {
     // Not JSON.
   }
   const plain = body.trim();
-  return plain && plain.length < 400 && !plain.startsWith("<") ? plain : `The server answered ${status}`;
+  const telling = plain !== "" && plain.length < 400 && !plain.startsWith("<");
+  return telling ? plain : `The server answered ${status}`;
 }
 
 export class Api {
@@ -74,7 +75,7 @@ export class Api {
   predict(template, body, { stream, signal }) {
     const headers = { "content-type": "application/json" };
     headers.accept = stream ? "text/event-stream" : "application/json";
-    const events = stream ? "?events=progress,preview" : "";  // unknown to other servers, and harmless
+    const events = stream ? "?events=progress,preview" : "";  // other servers do not look at it
     return fetch(`${this.root}${template.prefix}predictions${events}`,
                  { method: "POST", headers, body: JSON.stringify(body), signal });
   }

@@ -6,7 +6,8 @@ import { openDialog } from "./dialog.js";
 export async function takePicture() {
   let stream = null;
   const note = el("p", { class: "muted", role: "status" }, "Asking for the camera …");
-  const video = el("video", { autoplay: true, playsinline: true, "aria-label": "What the camera sees" });
+  const video = el("video", { autoplay: true, playsinline: true,
+                                "aria-label": "What the camera sees" });
   video.muted = true;
   const shoot = button("Take the picture", { symbol: "camera", kind: "primary", disabled: true });
   const dialog = openDialog("Camera", { class: "camera" }, video, note,

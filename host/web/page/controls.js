@@ -58,7 +58,9 @@ export function sliderStep(field) {
 
 export function parseNumber(text, field) {
   const number = Number(text);
-  if (text.trim() === "" || !Number.isFinite(number)) throw new Error(`“${text}” is not a number`);
+  if (text.trim() === "" || !Number.isFinite(number)) {
+    throw new Error(`“${text}” is not a number`);
+  }
   if (field.kind === "integer" && !Number.isInteger(number)) {
     throw new Error(`${text} is not a whole number`);
   }
@@ -94,8 +96,8 @@ function numberControl(field, id, labelId) {
   return control;
 }
 
-// Up and down change a number by one step, as in the browser's own number boxes (which read "1e5" and
-// "1,5" as nothing, without a word).
+// Up and down change a number by one step, as in the browser's own number boxes (which take "1,5"
+// for nothing, without a word).
 function stepWithArrows(input, field) {
   const step = Number.isFinite(field.min) && Number.isFinite(field.max) ? sliderStep(field)
     : field.kind === "integer" ? 1 : 0.1;
@@ -222,10 +224,11 @@ function unionControl(field, id) {
 }
 
 const makers = {
+  choice: (field, id) => choiceControl(field, id),
   text: textControl, secret: secretControl, integer: numberControl, number: numberControl,
   boolean: booleanControl, choice: choiceControl, json: jsonControl, union: unionControl,
 };
 
 export function makeControl(field, id = uniqueId("in"), labelId = undefined) {
-  return field.kind === "choice" ? choiceControl(field, id) : makers[field.kind](field, id, labelId);
+  return makers[field.kind](field, id, labelId);
 }

@@ -1,12 +1,12 @@
 // Building elements, drawing icons, speaking to screen readers. No markup is ever parsed from text.
 
-// el("p", {class: "a", on: {click}}, "text", child): null, undefined and false children are left out.
+// el("p", {class: "a", on: {click}}, "text", child): null, undefined and false are left out.
 export function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === null || value === false) continue;
     if (name === "on") {
-      for (const [event, handler] of Object.entries(value)) element.addEventListener(event, handler);
+      for (const [type, handler] of Object.entries(value)) element.addEventListener(type, handler);
     } else if (name === "data") {
       Object.assign(element.dataset, value);
     } else {
@@ -21,7 +21,8 @@ export const byId = (id) => document.getElementById(id);
 
 // 24 by 24, strokes in the colour of the text.
 const paths = {
-  sun: "M12 8a4 4 0 100 8 4 4 0 000-8zM12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.400 1.400M17.600 17.600L19 19M19 5l-1.400 1.400M6.400 17.600L5 19",
+  sun: "M12 8a4 4 0 100 8 4 4 0 000-8zM12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.4 1.4M17.6 17.6L19 19" +
+    "M19 5l-1.4 1.4M6.4 17.6L5 19",
   moon: "M20 14.500A8.500 8.500 0 019.500 4 8.500 8.500 0 1020 14.500z",
   auto: "M12 3a9 9 0 100 18 9 9 0 000-18zM12 3v18M15 5.500v13M18 8v8",
   close: "M6 6l12 12M18 6L6 18",

@@ -11,11 +11,13 @@ export class FileControl {
     this.field = field;
     this.picture = picture;
     this.pictures = takesPictures(field);
+    this.what = this.pictures ? "picture" : "file";
     this.blob = null;
     this.link = "";
     this.strokes = null;  // of a painted mask, to go on with
-    this.choose = el("input", { type: "file", class: "unseen", tabindex: "-1", "aria-hidden": "true",
-                                accept: field.accept ?? (this.pictures ? "image/*" : null) });
+    const accept = field.accept ?? (this.pictures ? "image/*" : null);
+    this.choose = el("input", { type: "file", class: "unseen", tabindex: "-1",
+                                "aria-hidden": "true", accept });
     this.choose.addEventListener("change", () => {
       if (this.choose.files[0]) this.take(this.choose.files[0]);
       this.choose.value = "";
@@ -36,7 +38,7 @@ export class FileControl {
   read() {
     if (this.link !== "") return this.link.trim();
     if (this.blob) return this.blob;
-    if (this.field.required) throw new Error(this.pictures ? "A picture is needed" : "A file is needed");
+    if (this.field.required) throw new Error(`A ${this.what} is needed`);
     return undefined;
   }
 
@@ -106,12 +108,11 @@ export class FileControl {
   }
 
   empty() {
-    const what = this.pictures ? "picture" : "file";
     const id = uniqueId("choose");
     const drop = el("button", { type: "button", class: "drop", id,
                                 "aria-labelledby": `${this.labelId} ${id}` },
                     icon(this.pictures ? "image" : "upload"),
-                    el("span", {}, `Choose a ${what}`),
+                    el("span", {}, `Choose a ${this.what}`),
                     el("span", { class: "muted" }, "or drop, or paste"));
     drop.addEventListener("click", () => this.choose.click());
     return [drop, el("div", { class: "file-tools" }, this.tools())];
@@ -162,7 +163,7 @@ export class FileControl {
   }
 
   filled() {
-    const name = this.blob.name ?? `a ${this.pictures ? "picture" : "file"}`;
+    const name = this.blob.name ?? `a ${this.what}`;
     const note = el("span", { class: "muted" }, sizeText(this.blob.size));
     const remove = button(`Remove: ${this.field.title}`, { symbol: "close", only: true, on: {
       click: () => {
@@ -170,16 +171,19 @@ export class FileControl {
         this.focus();
         announce(`${this.field.title}: removed`);
       } } });
-    const replace = button("Replace", { kind: "quiet small", on: { click: () => this.choose.click() },
-                                        "aria-label": `Replace: ${this.field.title}` });
+    const replace = button("Replace", { kind: "quiet small", on: {
+      click: () => this.choose.click(),
+    }, "aria-label": `Replace: ${this.field.title}` });
     let shown = icon("upload");
     if (this.blob.type.startsWith("image/")) {
       this.url = URL.createObjectURL(this.blob);
       shown = el("img", { src: this.url, alt: "" });
       shown.addEventListener("load", () => {
-        note.textContent = `${shown.naturalWidth} × ${shown.naturalHeight}, ${sizeText(this.blob?.size)}`;
+        const { naturalWidth: width, naturalHeight: height } = shown;
+        if (this.blob) note.textContent = `${width} × ${height}, ${sizeText(this.blob.size)}`;
       });
-      shown.addEventListener("error", () => this.complain(`${name} cannot be shown: is it a picture?`));
+      shown.addEventListener("error", () =>
+        this.complain(`${name} cannot be shown: is it a picture?`));
     }
     return [
       el("div", { class: "file-shown" }, shown),

@@ -213,8 +213,8 @@ export class Form {
     const files = [...this.entries.values()].filter(({ field, control }) =>
       field.kind === "file" && takesPictures(field) && !control.picture);
     const wanted = files.find(({ element }) => element.contains(document.activeElement)) ??
-      files.find(({ field }) => field.name === "image") ?? files.find(({ control }) => !control.blob) ??
-      files[0];
+      files.find(({ field }) => field.name === "image") ??
+      files.find(({ control }) => !control.blob) ?? files[0];
     if (!wanted) return null;
     wanted.control.take(blob);
     if (this.more?.contains(wanted.element)) this.more.open = true;
@@ -247,7 +247,9 @@ export class Form {
   restoreDraft() {
     try {
       const draft = JSON.parse(sessionStorage.getItem(this.draftKey) ?? "{}");
-      for (const [name, value] of Object.entries(draft)) this.entries.get(name)?.control.write(value);
+      for (const [name, value] of Object.entries(draft)) {
+        this.entries.get(name)?.control.write(value);
+      }
     } catch {
       // Of another version, or not ours.
     }

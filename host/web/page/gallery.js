@@ -4,6 +4,17 @@ import { confirmed } from "./dialog.js";
 import { forget, urlOf } from "./blob_urls.js";
 import { titleOf } from "./viewer.js";
 
+function faceOf(item) {
+  if (item.kind === "picture") {
+    return el("img", { src: urlOf(item.blob), alt: "", loading: "lazy" });
+  }
+  if (item.kind === "link" || item.kind === "file") {
+    return icon(item.kind === "link" ? "link" : "download");
+  }
+  const text = item.kind === "text" ? item.text : JSON.stringify(item.value);
+  return el("span", { class: "tile-text" }, text.slice(0, 160));
+}
+
 export class Gallery {
   constructor(history, open) {
     this.history = history;
@@ -27,13 +38,9 @@ export class Gallery {
     const shown = pictures.length > 0 ? pictures : items.slice(0, 1);
     return shown.map((item) => {
       const seed = Number.isInteger(item.seed) ? `seed ${item.seed}` : "";
-      const face = item.kind === "picture" ? el("img", { src: urlOf(item.blob), alt: "", loading: "lazy" })
-        : item.kind === "text" ? el("span", { class: "tile-text" }, item.text.slice(0, 160))
-          : item.kind === "value" ? el("span", { class: "tile-text" }, JSON.stringify(item.value).slice(0, 160))
-            : icon(item.kind === "link" ? "link" : "download");
       const tile = el("button", { type: "button", class: "tile",
                                   "aria-current": record.id === current ? "true" : null },
-                      el("span", { class: "tile-face" }, face),
+                      el("span", { class: "tile-face" }, faceOf(item)),
                       el("span", { class: "tile-title" }, titleOf(record)),
                       el("span", { class: "tile-seed" }, seed));
       tile.addEventListener("click", () => this.open(record, items.indexOf(item)));

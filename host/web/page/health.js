@@ -49,8 +49,10 @@ export class Health {
     const { setup = {}, user_healthcheck_error: trouble } = report;
     const texts = {
       STARTING: ["The model is being loaded", this.since(setup.started_at)],
-      SETUP_FAILED: ["The model could not be set up", "The server stays up, but cannot run predictions."],
-      DEFUNCT: ["The model is out of service", "Its worker died again and again; the server has to be started anew."],
+      SETUP_FAILED: ["The model could not be set up",
+                     "The server stays up, but cannot run predictions."],
+      DEFUNCT: ["The model is out of service",
+                "Its worker died again and again; the server has to be started anew."],
       UNHEALTHY: ["The model says that it is not well", trouble ?? ""],
       OFFLINE: ["The server does not answer", `Trying ${this.api.shown} again and again.`],
     }[this.status];

@@ -77,10 +77,11 @@ class Page {
     this.templates = this.templates.filter((template) => template.openapi);
     if (this.templates.length === 0) return;
     const select = byId("template");
-    select.replaceChildren(...this.templates.map(({ name }) => el("option", { value: name }, name)));
+    const names = this.templates.map(({ name }) => name);
+    select.replaceChildren(...names.map((name) => el("option", { value: name }, name)));
     select.closest("label").hidden = this.templates.length < 2;
     const wanted = new URLSearchParams(location.search).get("template");
-    this.choose(this.templates.some(({ name }) => name === wanted) ? wanted : this.templates[0].name);
+    this.choose(names.includes(wanted) ? wanted : names[0]);
   }
 
   complain(text) {
@@ -256,7 +257,8 @@ class Page {
   }
 
   paste(event) {
-    const file = [...event.clipboardData?.files ?? []].find(({ type }) => type.startsWith("image/"));
+    const files = [...event.clipboardData?.files ?? []];
+    const file = files.find(({ type }) => type.startsWith("image/"));
     if (!file || !this.form || document.querySelector("dialog[open]")) return;
     event.preventDefault();
     this.usePicture(file);

@@ -74,8 +74,9 @@ class MaskEditor {
     this.eraser = radio("Erase", true);
     const most = Math.round(Math.max(width, height) / 2);
     this.sizeSlider = this.slider("Size", 1, most, this.size, (value) => { this.size = value; });
-    this.softSlider = this.slider("Soft edge", 0, Math.max(8, Math.round(Math.min(width, height) / 4)),
-                                  this.softness, (value) => { this.softness = value; });
+    const softest = Math.max(8, Math.round(Math.min(width, height) / 4));
+    this.softSlider = this.slider("Soft edge", 0, softest, this.softness,
+                                  (value) => { this.softness = value; });
     const act = (text, symbol, action) =>
       button(text, { symbol, kind: "quiet small", on: { click: () => this.act(action, text) } });
     this.undoButton = act("Undo", "undo", () => this.model.undo());
@@ -105,7 +106,8 @@ class MaskEditor {
     });
     show();
     const element = el("div", { class: "tool" },
-                       el("div", { class: "field-head" }, el("label", { for: id }, text), output), input);
+                       el("div", { class: "field-head" }, el("label", { for: id }, text), output),
+                       input);
     return { element, set: (next) => {
       input.value = next;
       input.dispatchEvent(new Event("input"));
@@ -156,7 +158,8 @@ class MaskEditor {
     board.addEventListener("pointermove", (event) => {
       this.cursor = this.place(event);
       if (this.painting) {
-        for (const part of event.getCoalescedEvents?.() ?? [event]) this.model.extend(this.place(part));
+        const parts = event.getCoalescedEvents?.() ?? [event];
+        for (const part of parts) this.model.extend(this.place(part));
         this.show();
       }
       this.moveRing();
@@ -187,7 +190,9 @@ class MaskEditor {
   }
 
   onBoardKey(event) {
-    const directions = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    const directions = {
+      ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
+    };
     const direction = directions[event.key];
     if (direction) {
       event.preventDefault();
@@ -205,7 +210,8 @@ class MaskEditor {
       this.shown();
       const [x, y] = this.cursor.map((at, axis) =>
         Math.round(100 * at / (axis === 0 ? this.model.canvas.width : this.model.canvas.height)));
-      announce(`Brush ${this.penDown ? "down" : "lifted"} at ${x} %, ${y} %. ${this.status.textContent}`);
+      const what = this.penDown ? "down" : "lifted";
+      announce(`Brush ${what} at ${x} %, ${y} %. ${this.status.textContent}`);
     }
   }
 

@@ -1,8 +1,8 @@
 // A mask as a list of strokes over an optional first picture, drawn on a canvas whose alpha is the
 // mask: opaque is repainted. Undo draws all but the last stroke again.
 
-// A stroke: {kind: "line", points: [[x, y]…], size, erase}, {kind: "box", x, y, width, height, erase},
-// {kind: "invert"} or {kind: "clear"}; all in pixels of the mask.
+// A stroke: {kind: "line", points: [[x, y]…], size, erase}, {kind: "box", x, y, width, height,
+// erase}, {kind: "invert"} or {kind: "clear"}; all in pixels of the mask.
 export class MaskModel {
   constructor(width, height, { base = null, strokes = [] } = {}) {
     this.canvas = document.createElement("canvas");

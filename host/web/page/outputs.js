@@ -1,7 +1,8 @@
 // What a prediction gave, as things to show: pictures, texts, other files, links, values.
 import { fromDataUrl, pngTexts } from "./files.js";
 
-// One item of the output → {kind: picture|file|link|text|value, blob?, text?, url?, value?, seed?}.
+// One item of the output → {kind: picture|file|link|text|value, and what it is of: blob, text, url,
+// value; seed of a picture}.
 export async function readItem(item) {
   if (typeof item === "string" && item.startsWith("data:")) {
     const blob = fromDataUrl(item);

@@ -8,8 +8,8 @@ function seconds(clock) {
   return parts.some(Number.isNaN) ? null : parts.reduce((total, part) => total * 60 + part, 0);
 }
 
-// " 24%|██▍ | 12/50 [00:03<00:10,  3.60it/s]" → {step, steps, elapsed_s, left_s, rate}; null for any
-// other line.
+// " 24%|██▍ | 12/50 [00:03<00:10,  3.60it/s]" → {step, steps, elapsed_s, left_s, rate}; null for
+// any other line.
 export function parseProgress(line) {
   const found = bar.exec(line.split("\r").filter(Boolean).pop() ?? "");
   if (!found) return null;

@@ -18,7 +18,8 @@ export class InvalidInput extends Error {
 // 26 characters of base32, as Cog's clients make them.
 export function newId() {
   const letters = "abcdefghijklmnopqrstuvwxyz234567";
-  return Array.from(crypto.getRandomValues(new Uint8Array(26)), (byte) => letters[byte & 31]).join("");
+  const bytes = crypto.getRandomValues(new Uint8Array(26));
+  return Array.from(bytes, (byte) => letters[byte & 31]).join("");
 }
 
 function pause(milliseconds, signal) {
@@ -32,8 +33,8 @@ function pause(milliseconds, signal) {
 }
 
 // `on` is told: sending(), waiting(), queued(), started({streamed}), progress({step, steps, …}),
-// preview(url), output(item, index), log(text). `done` resolves to the prediction; it rejects with InvalidInput or
-// another Error. A canceled one resolves with the status "canceled".
+// preview(url), output(item, index), log(text). `done` resolves to the prediction, also to a failed
+// or canceled one; it rejects with InvalidInput or another Error if there is none.
 export class Run {
   constructor(api, template, input, on) {
     this.id = newId();

@@ -4,11 +4,13 @@
 // minLength, maxLength, pattern, choices, accept, item, types, deprecated}, where kind is one of
 // text, secret, integer, number, boolean, choice, file, list (of `item`), union (of `types`), json.
 
+const unescapeKey = (key) => key.replace(/~1/g, "/").replace(/~0/g, "~");  // of JSON pointers
+
 function resolve(schema, root) {
   let found = schema ?? {};
   for (let hops = 0; found.$ref && hops < 16; ++hops) {
     const path = found.$ref.replace(/^#\//, "").split("/");
-    const target = path.reduce((at, key) => at?.[key.replace(/~1/g, "/").replace(/~0/g, "~")], root);
+    const target = path.reduce((at, key) => at?.[unescapeKey(key)], root);
     found = { ...target, ...found, $ref: target?.$ref };
   }
   if (found.allOf) {
@@ -40,7 +42,7 @@ function kindOf(schema, union) {
     case "integer": case "number": case "boolean": return schema.type;
     case "array": return "list";
     case "string": return schema.format === "uri" ? "file" : "text";
-    default: return schema.type === undefined && schema.properties === undefined ? "json" : "json";
+    default: return "json";
   }
 }
 

@@ -42,8 +42,8 @@ export function showSnippets(url, input, secrets) {
   });
   openDialog("The same request as code", { class: "snippets" }, bar, panel,
              el("div", { class: "dialog-actions" },
-                el("p", { class: "muted" }, "Files are read by their names from the folder it runs in."),
-                copy));
+                el("p", { class: "muted" },
+                   "Files are read by their names from the folder it runs in."), copy));
   choose(remembered());
   tabs[remembered()].focus();
 }

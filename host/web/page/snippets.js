@@ -1,5 +1,5 @@
-// A request as code: curl, Python, JavaScript. Files are read from disk by their names, secrets come
-// from the environment; neither stands in the text.
+// A request as code: curl, Python, JavaScript. Files are read from disk by their names, secrets
+// come from the environment; neither stands in the text.
 
 class Raw {
   constructor(make) {
@@ -13,12 +13,14 @@ const fileName = (blob) => blob.name ?? "file.bin";
 function marked(input, secrets) {
   const mark = (value, name) => {
     if (value instanceof Blob) {
-      return new Raw((language) => language.file(fileName(value), value.type || "application/octet-stream"));
+      const type = value.type || "application/octet-stream";
+      return new Raw((language) => language.file(fileName(value), type));
     }
     if (secrets.has(name)) return new Raw((language) => language.secret(name.toUpperCase()));
     return Array.isArray(value) ? value.map((item) => mark(item, name)) : value;
   };
-  return Object.fromEntries(Object.entries(input).map(([name, value]) => [name, mark(value, name)]));
+  const entries = Object.entries(input).map(([name, value]) => [name, mark(value, name)]);
+  return Object.fromEntries(entries);
 }
 
 const hasFile = (value) => value instanceof Blob ||
@@ -36,8 +38,8 @@ function literal(value, language, depth = 0) {
   const [open, shut] = list ? "[]" : "{}";
   const flat = list && value.every((item) => item === null || typeof item !== "object");
   if (parts.length === 0 || flat) return open + parts.join(", ") + shut;
-  const tail = language.trailingComma ? "," : "";
-  return open + inner + parts.join("," + inner) + tail + "\n" + language.indent.repeat(depth) + shut;
+  const tail = (language.trailingComma ? ",\n" : "\n") + language.indent.repeat(depth);
+  return open + inner + parts.join("," + inner) + tail + shut;
 }
 
 // Inside a here-document that the shell expands.
@@ -72,7 +74,8 @@ const javascript = {
 };
 
 export function asCurl(url, input, secrets = new Set()) {
-  const expands = Object.values(input).some(hasFile) || Object.keys(input).some((k) => secrets.has(k));
+  const expands = Object.values(input).some(hasFile) ||
+    Object.keys(input).some((name) => secrets.has(name));
   const language = expands ? shell : { ...shell, scalar: JSON.stringify };
   const body = literal({ input: marked(input, secrets) }, language);
   return `curl -sS ${url} \\

@@ -44,13 +44,14 @@ export class Viewer {
   empty() {
     this.show(el("div", { class: "empty" }, icon("image"),
                  el("p", { class: "empty-title" }, "What you make appears here"),
-                 el("p", { class: "muted" }, "Write a prompt, then press ", el("kbd", {}, "Ctrl"), " ",
-                    el("kbd", {}, "Enter"))));
+                 el("p", { class: "muted" }, "Fill in the form, then press ",
+                    el("kbd", {}, "Ctrl"), " ", el("kbd", {}, "Enter"))));
   }
 
   // Result: what a run tells while it goes on.
   running({ ratio = 1 } = {}) {
-    const preview = el("img", { class: "preview", alt: "Preview of the picture being drawn", hidden: true });
+    const preview = el("img", { class: "preview", hidden: true,
+                                alt: "Preview of the picture being drawn" });
     const waiting = el("div", { class: "breath", "aria-hidden": "true" });
     const frame = el("div", { class: "frame" }, waiting, preview);
     frame.style.aspectRatio = String(ratio);
@@ -95,8 +96,8 @@ export class Viewer {
     const children = record.items.length === 0
       ? [el("p", { class: "muted pane" }, "The model gave nothing back.")]
       : [this.shownItem(record, item), this.strip(record, chosen)];
-    this.show(this.backToRun(), ...children, this.actionRow(record, item, chosen), this.facts(record, item),
-              this.settings(record), logsPane(record.logs ?? "").element);
+    this.show(this.backToRun(), ...children, this.actionRow(record, item, chosen),
+              this.facts(record, item), this.settings(record), logsPane(record.logs ?? "").element);
   }
 
   backToRun() {
@@ -108,7 +109,8 @@ export class Viewer {
 
   shownItem(record, item) {
     if (item.kind === "picture") {
-      const picture = el("img", { src: urlOf(item.blob), alt: altOf(record, item), class: "picture" });
+      const picture = el("img", { src: urlOf(item.blob), alt: altOf(record, item),
+                                  class: "picture" });
       picture.addEventListener("load", () => {
         const note = this.root.querySelector(".size-fact");
         if (note) note.textContent = `${picture.naturalWidth} × ${picture.naturalHeight}`;
@@ -121,13 +123,15 @@ export class Viewer {
     if (item.kind === "text") return el("div", { class: "text-output", tabindex: "0" }, item.text);
     if (item.kind === "link") {
       return el("p", { class: "pane" }, "The server put the result at ",
-                el("a", { href: item.url, target: "_blank", rel: "noopener noreferrer" }, item.url));
+                el("a", { href: item.url, target: "_blank", rel: "noopener noreferrer" },
+                   item.url));
     }
     if (item.kind === "file") {
       return el("p", { class: "pane" },
                 `A file of ${sizeText(item.blob.size)} (${item.blob.type || "no type"})`);
     }
-    return el("pre", { class: "text-output code", tabindex: "0" }, JSON.stringify(item.value, null, 2));
+    return el("pre", { class: "text-output code", tabindex: "0" },
+              JSON.stringify(item.value, null, 2));
   }
 
   strip(record, chosen) {
@@ -153,7 +157,8 @@ export class Viewer {
       button("Use these settings", { symbol: "sliders", on: {
         click: () => actions.use(record, item) } }),
       item?.kind === "picture" && actions.takesPicture() &&
-        button("Use as image", { symbol: "image", on: { click: () => actions.usePicture(item.blob) } }),
+        button("Use as image", { symbol: "image", on: {
+          click: () => actions.usePicture(item.blob) } }),
       item?.blob && button("Download", { symbol: "download", on: {
         click: () => save(item.blob, this.fileName(record, item, chosen)) } }),
       copyable && button("Copy", { symbol: "copy", on: {
@@ -165,7 +170,8 @@ export class Viewer {
   }
 
   fileName(record, item, index) {
-    const stem = Number.isInteger(item.seed) ? `seed-${item.seed}` : `${record.id.slice(0, 8)}-${index}`;
+    const stem = Number.isInteger(item.seed) ? `seed-${item.seed}`
+      : `${record.id.slice(0, 8)}-${index}`;
     return `${stem}.${extensionOf(item.blob.type)}`;
   }
 
