@@ -20,7 +20,7 @@ from harness import BUILD, Server, free_port  # noqa: E402
 from playground import Playground  # noqa: E402
 from stub_server import StubServer  # noqa: E402
 
-BUNDLED = BUILD / "share/dream/weights/emoji-sd/model"
+BUNDLED = BUILD / "share/dream/weights/emoji-sd"
 
 
 @pytest.fixture(scope="session")

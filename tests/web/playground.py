@@ -47,8 +47,9 @@ class Playground:
     # What there is on the page.
 
     def field(self, title):
-        """The control with exactly that label."""
-        return self.page.get_by_label(title, exact=True)
+        """The control with exactly that label; of a slider and its number box the box."""
+        return self.page.get_by_label(title, exact=True).and_(
+            self.page.locator(":not([type=range])"))
 
     def button(self, name, exact=True):
         return self.page.get_by_role("button", name=name, exact=exact)

@@ -31,7 +31,7 @@ def shoot(playground, folder, name):
 def draw_all(playground):
     for prompt, seed in DRAWN:
         playground.field("Prompt").fill(prompt)
-        playground.page.get_by_role("textbox", name="Num inference steps").fill("25")
+        playground.field("Num inference steps").fill("25")
         playground.field("Seed").fill(str(seed))
         playground.generate()
         playground.finished()
@@ -58,7 +58,7 @@ def photograph(browser, url, folder):
     dark.page.get_by_role("slider", name="Soft edge").fill("12")
     shoot(dark, folder, "ui-mask")
     dark.button("Use this mask").click()
-    dark.page.get_by_role("textbox", name="Num inference steps").fill("60")
+    dark.field("Num inference steps").fill("60")
     dark.generate()
     expect(dark.page.locator("#progress-text")).to_contain_text("Step 3", timeout=60000)
     dark.page.wait_for_timeout(1500)
@@ -80,7 +80,7 @@ def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs"
     folder.mkdir(exist_ok=True)
     server = Server("vanilla", "controlnet-canny",
-                    weights=BUILD / "share/dream/weights/emoji-sd/model")
+                    weights=BUILD / "share/dream/weights/emoji-sd")
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium",

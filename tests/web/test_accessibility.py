@@ -42,7 +42,7 @@ def test_dialogs_and_a_run(open_page, ui, stub, scheme):
     playground.check_accessibility(f"{scheme}: code")
     playground.page.keyboard.press("Escape")
     stub.step_s = 0.2
-    playground.page.get_by_role("textbox", name="Steps").fill("500")
+    playground.field("Steps").fill("500")
     playground.generate()
     expect(playground.page.locator("#progress-text")).to_contain_text("of 500")
     playground.check_accessibility(f"{scheme}: a run")

@@ -39,7 +39,7 @@ def test_progress_comes_from_the_logs(playground, stub):
 def test_cancel_reaches_the_target(playground, stub):
     stub.step_s = 0.1
     playground.field("Text").fill("x")
-    playground.page.get_by_role("textbox", name="Steps").fill("500")
+    playground.field("Steps").fill("500")
     playground.generate()
     expect(playground.page.locator("#progress-text")).to_contain_text("Step 2 of 500")
     playground.button("Cancel").click()

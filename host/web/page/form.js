@@ -52,10 +52,9 @@ export class Form {
     const control = this.control(field, id, labelId);
     const forControl = control.labelable !== null;
     const label = el(forControl ? "label" : "span",
-                     { id: labelId, class: "label", for: forControl ? id : null }, field.title,
-                     field.required && field.kind !== "boolean" &&
-                       el("span", { class: "tag" }, "required"),
-                     field.deprecated && el("span", { class: "tag" }, "deprecated"));
+                     { id: labelId, class: "label", for: forControl ? id : null }, field.title);
+    const note = field.deprecated ? "deprecated"
+      : field.required && field.kind !== "boolean" ? "required" : null;
     const hint = el("p", { class: "hint", id: `${id}-hint` }, field.description);
     const problem = el("p", { class: "problem", id: `${id}-problem`, hidden: true });
     const target = control.labelable ?? control.element;
@@ -63,8 +62,9 @@ export class Form {
                         field.description ? `${hint.id} ${problem.id}` : problem.id);
     if (field.required && control.labelable) target.setAttribute("aria-required", "true");
     const element = el("div", { class: `field kind-${field.kind}`, data: { name: field.name } },
-                       el("div", { class: "field-head" }, label), control.element,
-                       field.description && hint, problem);
+                       el("div", { class: "field-head" }, label,
+                                       note && el("span", { class: "tag" }, note)),
+                       control.element, field.description && hint, problem);
     element.addEventListener("problem", (event) => {
       event.stopPropagation();
       this.say(entry, event.detail);

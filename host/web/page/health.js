@@ -11,10 +11,10 @@ const words = {
 const pauses_ms = { STARTING: 700, OFFLINE: 2000, SETUP_FAILED: 5000, BUSY: 3000 };
 
 export class Health {
-  // `onChange(status)` runs whenever it becomes another one.
-  constructor(api, onChange) {
+  // `onLook(status, before)` runs after every look.
+  constructor(api, onLook) {
     this.api = api;
-    this.onChange = onChange;
+    this.onLook = onLook;
     this.status = "UNKNOWN";
     document.addEventListener("visibilitychange", () => this.look());
   }
@@ -41,7 +41,7 @@ export class Health {
     const text = words[this.status];
     if (byId("health-text").textContent !== text) byId("health-text").textContent = text;
     this.notice(report);
-    if (before !== this.status) this.onChange(this.status);
+    this.onLook(this.status, before);
   }
 
   notice(report) {
@@ -74,6 +74,6 @@ export class Health {
 
   since(time) {
     const seconds = (Date.now() - Date.parse(time)) / 1000;
-    return seconds > 1 ? `For ${durationText(Math.round(seconds))} so far.` : "";
+    return seconds > 1 ? `For ${durationText(seconds)} so far.` : "";
   }
 }

@@ -28,7 +28,7 @@ class Page {
       takesPicture: () => this.form?.takesPicture ?? false,
       remove: (record) => this.remove(record),
     });
-    this.health = new Health(api, (status) => this.onHealth(status));
+    this.health = new Health(api, (status, before) => this.onHealth(status, before));
   }
 
   async start() {
@@ -64,23 +64,30 @@ class Page {
     });
   }
 
-  onHealth(status) {
-    if (!this.form && !["STARTING", "UNKNOWN", "OFFLINE"].includes(status)) this.loadTemplates();
+  // A server that was away may come back with other templates.
+  onHealth(status, before) {
+    const away = ["STARTING", "UNKNOWN", "OFFLINE", "SETUP_FAILED"];
+    if (away.includes(status) || this.loading || this.run) return;
+    if (!this.form || away.includes(before)) this.loadTemplates();
   }
 
   async loadTemplates() {
+    this.loading = true;
     try {
-      this.templates = await this.api.templates();
+      const all = await this.api.templates();
+      this.templates = all.filter((template) => template.openapi);
+      byId("form-error").hidden = true;
     } catch (error) {
       return this.complain(`The templates cannot be listed: ${error.message}`);
+    } finally {
+      this.loading = false;
     }
-    this.templates = this.templates.filter((template) => template.openapi);
     if (this.templates.length === 0) return;
     const select = byId("template");
     const names = this.templates.map(({ name }) => name);
     select.replaceChildren(...names.map((name) => el("option", { value: name }, name)));
     select.closest("label").hidden = this.templates.length < 2;
-    const wanted = new URLSearchParams(location.search).get("template");
+    const wanted = this.template?.name ?? new URLSearchParams(location.search).get("template");
     this.choose(names.includes(wanted) ? wanted : names[0]);
   }
 

@@ -33,8 +33,10 @@ export function fromEvent({ step, steps, elapsed_s }) {
 
 export function durationText(total) {
   if (total === null || total === undefined || !Number.isFinite(total)) return "";
-  if (total < 9.95) return `${total.toFixed(1)} s`;
-  const whole = Math.round(total);
+  return total < 9.95 ? `${total.toFixed(1)} s` : wholeText(Math.round(total));
+}
+
+function wholeText(whole) {
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);
   if (minutes < 60) return `${minutes} min ${whole % 60} s`;
@@ -46,7 +48,7 @@ export function progressText({ step, steps, rate, left_s }) {
   const parts = [steps ? `Step ${step} of ${steps}` : `Step ${step}`];
   if (rate) parts.push(rate >= 1 ? `${rate.toFixed(1)} it/s` : `${(1 / rate).toFixed(1)} s/it`);
   if (left_s !== null && left_s !== undefined && step < steps) {
-    parts.push(`about ${durationText(Math.max(1, Math.round(left_s)))} left`);
+    parts.push(`about ${wholeText(Math.max(1, Math.round(left_s)))} left`);
   }
   return parts.join(" · ");
 }

@@ -22,6 +22,9 @@ export function newId() {
   return Array.from(bytes, (byte) => letters[byte & 31]).join("");
 }
 
+// What the schema says; a server may still answer 406.
+const streams = (openapi) => openapi.paths?.["/predictions"]?.post?.["x-cog-streaming"] === true;
+
 function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);
@@ -72,16 +75,16 @@ export class Run {
   async run(input) {
     this.on.sending();
     const body = { id: this.id, input: await toWire(input) };
-    let stream = true;
+    let stream = streams(this.template.openapi);
     for (;;) {
       if (!this.wanted) return this.ended("canceled");
       this.sent = true;
+      if (!stream) this.on.started({ streamed: false });
       const response = await this.api.predict(this.template, body,
                                               { stream, signal: this.abort.signal });
       this.sent = false;
       if (response.status === 406 && stream) {
         stream = false;
-        this.on.started({ streamed: false });
       } else if (response.status === 409) {
         this.on.waiting();
         await pause(retry_ms, this.abort.signal);
