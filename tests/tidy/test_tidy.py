@@ -121,7 +121,8 @@ def test_boundaries_hold():
 
 
 def test_no_banned_text():
-    report([f"{n}:{i}: {why}" for n in CPP + SHELL + PAGE for i, line in enumerate(text(n).splitlines(), 1)
+    report([f"{n}:{i}: {why}" for n in CPP + SHELL + PAGE
+            for i, line in enumerate(text(n).splitlines(), 1)
             for pattern, why in BANNED_TEXT if re.search(pattern, line)])
 
 

@@ -25,8 +25,8 @@ class Playground:
         # Kept by the page itself: a violation is an event of the document.
         self.page.add_init_script("""
           window.violations = [];
-          document.addEventListener("securitypolicyviolation", (event) => window.violations.push(
-            [event.violatedDirective, event.blockedURI, event.sourceFile, event.lineNumber].join(" ")));
+          document.addEventListener("securitypolicyviolation", (e) => window.violations.push(
+            [e.violatedDirective, e.blockedURI, e.sourceFile, e.lineNumber].join(" ")));
         """)
         self.page.goto(url)
 

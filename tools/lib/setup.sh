@@ -22,8 +22,8 @@ oracle_wheels=(
 annotator_wheels=(controlnet-aux==0.0.10 timm==1.0.29)
 original_annotator_wheel=controlnet-aux==0.0.1
 cog_wheels=(cog==0.23.1 replicate==1.0.7)
-# What drives Debian's chromium, and axe-core to judge the page; without the browsers that Playwright
-# would fetch.
+# What drives Debian's chromium, and axe-core to judge the page; Playwright's own browsers are not
+# fetched.
 browser_wheels=(playwright==1.65.2 axe-playwright-python==0.1.8 greenlet)
 
 say() { printf 'dream: %s\n' "$*" >&2; }
