@@ -69,9 +69,11 @@ export function parseNumber(text, field) {
   return number;
 }
 
+// Whether a slider makes sense.
+export const isBounded = (field) => Number.isFinite(field.min) && Number.isFinite(field.max) &&
+  field.max - field.min <= 100000;
+
 function numberControl(field, id, labelId) {
-  const bounded = Number.isFinite(field.min) && Number.isFinite(field.max) &&
-    field.max - field.min <= 100000;
   const input = el("input", {
     id, type: "text", inputmode: field.kind === "integer" ? "numeric" : "decimal",
     placeholder: field.hasDefault && field.default !== null ? field.default
@@ -92,7 +94,7 @@ function numberControl(field, id, labelId) {
     focus: () => input.focus(),
   };
   stepWithArrows(input, field);
-  if (bounded) control.element = withSlider(input, field, labelId);
+  if (isBounded(field)) control.element = withSlider(input, field, labelId);
   return control;
 }
 

@@ -2,8 +2,11 @@
 import { announce, byId, el, uniqueId } from "./dom.js";
 import { FileControl } from "./file_control.js";
 import { ListControl } from "./list_control.js";
-import { makeControl } from "./controls.js";
+import { isBounded, makeControl } from "./controls.js";
 import { foldAt, pictureOf, takesPictures } from "./schema.js";
+
+const isShort = (field) => field.kind === "choice" || (field.kind === "boolean" && field.nullable) ||
+  (["integer", "number"].includes(field.kind) && !isBounded(field));
 
 const equal = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
@@ -22,11 +25,15 @@ export class Form {
     this.restoreDraft();
   }
 
-  // Files that follow one another stand side by side.
+  // Files that follow one another stand side by side, and so do two short fields.
   place(parent, fields) {
     let row = null;
+    let half = null;
     for (const field of fields) {
       const element = this.entry(field);
+      const second = half !== null && isShort(field);
+      if (second) for (const one of [half, element]) one.classList.add("half");
+      half = isShort(field) && !second ? element : null;
       if (field.kind !== "file") {
         row = null;
         parent.append(element);
