@@ -120,7 +120,8 @@ class Page {
     const started = performance.now();
     const { form, template } = this;
     this.gallery.show();
-    const view = this.viewer.running({ ratio: this.ratioOf(input) });
+    const view = this.viewer.running({ ratio: this.ratioOf(input),
+                                       joined: joinsOutput(template.openapi) });
     this.setRunning(true);
     this.bringStageIntoView();
     try {

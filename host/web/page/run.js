@@ -110,7 +110,9 @@ export class Run {
   async follow(response) {
     this.on.queued();
     for await (const { event, data } of readEvents(response.body)) {
-      if (event === "completed") return this.ended(data.status, { output: this.outputs, ...data });
+      if (event === "completed") {
+        return this.ended(data.status, { ...data, output: data.output ?? this.outputs });
+      }
       if (event === "error") throw new Error(data.error ?? "The stream of events broke off");
       this.take(event, data);
     }

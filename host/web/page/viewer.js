@@ -49,7 +49,7 @@ export class Viewer {
   }
 
   // Result: what a run tells while it goes on.
-  running({ ratio = 1 } = {}) {
+  running({ ratio = 1, joined = false } = {}) {
     const preview = el("img", { class: "preview", hidden: true,
                                 alt: "Preview of the picture being drawn" });
     const waiting = el("div", { class: "breath", "aria-hidden": "true" });
@@ -59,8 +59,9 @@ export class Viewer {
     const bar = el("progress", { "aria-label": "Progress", max: "1" });
     const text = el("p", { class: "progress-text", id: "progress-text" }, "Sending …");
     const done = el("div", { class: "strip" });
+    const written = el("div", { class: "text-output", hidden: true });
     const logs = logsPane("");
-    this.live = [frame, el("div", { class: "progress" }, bar, text), done, logs.element];
+    this.live = [frame, written, el("div", { class: "progress" }, bar, text), done, logs.element];
     this.show(...this.live);
     return {
       say: (what) => {
@@ -77,6 +78,11 @@ export class Viewer {
         waiting.hidden = true;
       },
       output: (item) => {
+        if (item.kind === "text") {
+          frame.hidden = true;
+          written.hidden = false;
+          written.append(item.text + (joined ? "" : "\n"));
+        }
         if (item.kind !== "picture") return;
         done.append(el("img", { src: urlOf(item.blob), alt: "A finished picture" }));
       },
