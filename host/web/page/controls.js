@@ -228,7 +228,7 @@ function unionControl(field, id) {
 const makers = {
   choice: (field, id) => choiceControl(field, id),
   text: textControl, secret: secretControl, integer: numberControl, number: numberControl,
-  boolean: booleanControl, choice: choiceControl, json: jsonControl, union: unionControl,
+  boolean: booleanControl, json: jsonControl, union: unionControl,
 };
 
 export function makeControl(field, id = uniqueId("in"), labelId = undefined) {
