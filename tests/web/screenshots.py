@@ -41,10 +41,9 @@ def photograph(browser, url, folder):
     wide = Playground(browser, url, color_scheme="light").ready()
     draw_all(wide)
     shoot(wide, folder, "ui")
-    state = wide.context.storage_state(indexed_db=True)
-    wide.close()
 
-    dark = Playground(browser, url, color_scheme="dark", storage_state=state).ready()
+    dark = wide
+    dark.page.emulate_media(color_scheme="dark")
     dark.tiles().first.get_by_role("button").click()
     dark.button("Use as image").click()
     dark.button("Paint: Mask").click()
@@ -65,10 +64,12 @@ def photograph(browser, url, folder):
     shoot(dark, folder, "ui-run")
     dark.button("Cancel").click()
     dark.finished()
-    dark.close()
 
-    phone = Playground(browser, url, color_scheme="light", storage_state=state,
-                       viewport={"width": 390, "height": 844}, device_scale_factor=2).ready()
+    phone = wide
+    phone.page.emulate_media(color_scheme="light")
+    phone.page.set_viewport_size({"width": 390, "height": 844})
+    phone.page.reload()
+    phone.ready()
     shoot(phone, folder, "ui-phone")
     phone.tiles().first.get_by_role("button").click()
     phone.page.wait_for_timeout(800)
