@@ -62,6 +62,14 @@ def vanilla():
     server.kill()
 
 
+@pytest.fixture(scope="session")
+def small():
+    """A server of `dream serve` without the engine."""
+    server = Server("echo", "sleeper")
+    yield server
+    server.kill()
+
+
 @pytest.fixture
 def stub():
     with StubServer() as server:

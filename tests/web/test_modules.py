@@ -22,10 +22,10 @@ CANNY_LIKE = {"components": {"schemas": {
 
 
 @pytest.fixture(scope="module")
-def call(browser, vanilla):
+def call(browser, small):
     """call("progress", "parseProgress", …): the function's result, as JSON."""
     page = browser.new_page()
-    page.goto(f"http://127.0.0.1:{vanilla.port}/ui")
+    page.goto(f"http://127.0.0.1:{small.port}/ui")
 
     def run(module, function, *arguments):
         return page.evaluate("""async ([module, name, values]) =>
@@ -79,14 +79,14 @@ def test_progress_as_a_sentence(call, now, text):
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 @pytest.mark.parametrize("cut", [1, 3, 7, 1000])
-def test_events_arrive_whole_however_they_are_cut(browser, vanilla, ending, cut):
+def test_events_arrive_whole_however_they_are_cut(browser, small, ending, cut):
     events = [("start", {"id": "ä", "status": "processing"}), ("log", {"data": "a\nb"}),
               ("completed", {"status": "succeeded"})]
     text = f": keep-alive{ending}{ending}" + "".join(
         f"event: {name}{ending}data: {json.dumps(data, ensure_ascii=False)}{ending}{ending}"
         for name, data in events)
     page = browser.new_page()
-    page.goto(f"http://127.0.0.1:{vanilla.port}/ui")
+    page.goto(f"http://127.0.0.1:{small.port}/ui")
     got = page.evaluate("""async ([bytes, cut]) => {
       const { readEvents } = await import("/ui/event_stream.js");
       const parts = [];
