@@ -59,7 +59,7 @@ def photograph(browser, url, folder):
     dark.button("Use this mask").click()
     dark.field("Num inference steps").fill("60")
     dark.generate()
-    expect(dark.page.locator("#progress-text")).to_contain_text("Step 3", timeout=60000)
+    expect(dark.page.locator("#progress-text")).to_contain_text("of 60", timeout=60000)
     dark.page.wait_for_timeout(1500)
     shoot(dark, folder, "ui-run")
     dark.button("Cancel").click()
