@@ -164,7 +164,9 @@ export class Viewer {
         click: () => actions.use(record, item) } }),
       item?.kind === "picture" && actions.takesPicture() &&
         button("Use as image", { symbol: "image", on: {
-          click: () => actions.usePicture(item.blob) } }),
+          click: () => actions.usePicture(
+            new File([item.blob], this.fileName(record, item, chosen),
+                     { type: item.blob.type })) } }),
       item?.blob && button("Download", { symbol: "download", on: {
         click: () => save(item.blob, this.fileName(record, item, chosen)) } }),
       copyable && button("Copy", { symbol: "copy", on: {
