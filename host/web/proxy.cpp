@@ -64,8 +64,9 @@ Proxy::~Proxy() {
 
 void Proxy::add_to(Router& router) {
   std::string pattern(prefix);
-  for (int depth = 1; depth <= 6; ++depth) {
-    pattern += "/{" + std::to_string(depth) + "}";
+  for (int depth = 0; depth <= 6; ++depth) {
+    if (depth > 0) pattern += (depth == 1 ? "{" : "/{") + std::to_string(depth) + "}";
+    if (depth == 0) pattern += "/";  // the index
     for (const char* method : {"GET", "POST", "PUT"})
       router.add(method, pattern, [this](const Shared& exchange) { forward(exchange); });
   }

@@ -162,6 +162,8 @@ class StubHandler(http.server.BaseHTTPRequestHandler):
             if state.health in ("STARTING", "SETUP_FAILED"):
                 return self.answer(503, {"error": "OpenAPI schema not available"})
             return self.answer(200, schema())
+        if self.path == "/":
+            return self.answer(200, {"cog_version": "0.23.1", "predictions_url": "/predictions"})
         return self.answer(404, {})
 
     def do_POST(self):

@@ -71,7 +71,7 @@ def test_the_camera_takes_a_picture(playground):
 def test_what_is_no_picture_is_said_at_the_field(playground):
     group(playground, "Picture").locator("input[type=file]").set_input_files(
         {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"x"})
-    expect(playground.page.get_by_text("notes.txt is not a picture")).to_be_visible()
+    expect(playground.page.get_by_text("notes.txt is not a picture").first).to_be_visible()
 
 
 def test_every_kind_of_value(playground):
@@ -145,7 +145,7 @@ def test_a_mask_is_painted(playground):
     page = playground.page
     page.get_by_role("group", name="Picture mask", exact=True).get_by_role(
         "button", name="Paint: Picture mask").click()
-    expect(page.get_by_text("Choose a picture for “Picture” first")).to_be_visible()
+    expect(page.get_by_text("Choose a picture for “Picture” first").first).to_be_visible()
     playground.choose_file("Picture", "p.png", png_bytes(Image.new("RGB", (200, 100), "white")))
     playground.button("Paint: Picture mask").click()
     board = page.get_by_role("application", name="Mask over the picture")

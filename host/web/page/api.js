@@ -49,18 +49,26 @@ export class Api {
   }
 
   // [{name, description, prefix, openapi}], the default first. A server of one model has no list of
-  // templates; an `openapi` of null says that it is not known yet.
+  // templates, as its index says; an `openapi` of null says that it is not known yet.
   async templates() {
-    try {
-      const { templates } = await getJson(this.root + "templates");
-      return templates.map((entry) => ({
-        name: entry.name, description: entry.description ?? "", openapi: entry.openapi ?? null,
-        prefix: entry.default ? "" : `templates/${encodeURIComponent(entry.name)}/`,
-      }));
-    } catch (error) {
-      if (!(error instanceof HttpError) || error.status >= 500) throw error;
+    if (!(await this.index()).templates_url) {
+      return [{ name: "", description: "", prefix: "", openapi: await this.openapi() }];
     }
-    return [{ name: "", description: "", prefix: "", openapi: await this.openapi() }];
+    const { templates } = await getJson(this.root + "templates");
+    return templates.map((entry) => ({
+      name: entry.name, description: entry.description ?? "", openapi: entry.openapi ?? null,
+      prefix: entry.default ? "" : `templates/${encodeURIComponent(entry.name)}/`,
+    }));
+  }
+
+  // Early servers have an empty one, or none.
+  async index() {
+    try {
+      return await getJson(this.root);
+    } catch (error) {
+      if (error instanceof HttpError || error instanceof SyntaxError) return {};
+      throw error;
+    }
   }
 
   async openapi() {
