@@ -5,7 +5,8 @@ import { ListControl } from "./list_control.js";
 import { isBounded, makeControl } from "./controls.js";
 import { foldAt, pictureOf, takesPictures } from "./schema.js";
 
-const isShort = (field) => field.kind === "choice" || (field.kind === "boolean" && field.nullable) ||
+const isShort = (field) => field.kind === "choice" ||
+  (field.kind === "boolean" && field.nullable) ||
   (["integer", "number"].includes(field.kind) && !isBounded(field));
 
 const equal = (a, b) => JSON.stringify(a) === JSON.stringify(b);
