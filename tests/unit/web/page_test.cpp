@@ -28,7 +28,8 @@ Response get(const std::string& path,
   PageRoutes page(PageConfig{"api/", "http://there:5000"});
   Router router;
   page.add_to(router);
-  const auto exchange = std::make_shared<Exchange>(Request{"GET", path, "", std::move(headers)});
+  const auto exchange =
+      std::make_shared<Exchange>(Request{"GET", path, "", std::move(headers), "", {}});
   router.handle(exchange);
   EXPECT_TRUE(exchange->answered());
   return exchange->response();
@@ -52,7 +53,7 @@ TEST(Assets, AreThereAndDiffer) {
 }
 
 TEST(Gzip, GivesBackWhatWentIn) {
-  for (const std::string text : {std::string(), std::string("a"), std::string(100000, 'x')})
+  for (const std::string& text : {std::string(), std::string("a"), std::string(100000, 'x')})
     EXPECT_EQ(gunzip(gzip(text), text.size() + 1), text);
 }
 

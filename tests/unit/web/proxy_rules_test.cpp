@@ -10,8 +10,8 @@ namespace dream::host {
 namespace {
 
 bool may(std::vector<std::pair<std::string, std::string>> headers, bool local_only = true) {
-  return foreign_reason(Request{"POST", "/api/predictions", "", std::move(headers)}, local_only)
-      .empty();
+  const Request request{"POST", "/api/predictions", "", std::move(headers), "", {}};
+  return foreign_reason(request, local_only).empty();
 }
 
 TEST(SameOrigin, LetsOwnPageAndProgramsThrough) {
