@@ -224,11 +224,11 @@ class Page {
     return Number.isFinite(ratio) && ratio > 0 ? ratio : 1;
   }
 
-  // On a narrow screen the stage lies below the form.
+  // On a narrow screen the stage lies below the form; in a long gallery one is far below the stage.
   bringStageIntoView() {
     const stage = byId("stage");
     const { top } = stage.getBoundingClientRect();
-    if (top < innerHeight * 0.6) return;
+    if (top >= 0 && top < innerHeight * 0.6) return;
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     stage.scrollIntoView({ behavior: calm ? "instant" : "smooth", block: "start" });
   }
