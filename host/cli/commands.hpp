@@ -14,6 +14,7 @@ void add_bench_command(CLI::App& app, Command& chosen);
 void add_predict_command(CLI::App& app, Command& chosen);
 void add_serve_command(CLI::App& app, Command& chosen);
 void add_templates_command(CLI::App& app, Command& chosen);
+void add_ui_command(CLI::App& app, Command& chosen);
 void add_weights_command(CLI::App& app, Command& chosen);
 void add_version_command(CLI::App& app, Command& chosen);
 

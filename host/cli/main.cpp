@@ -38,6 +38,7 @@ int run(int argc, char** argv) {
   add_predict_command(app, command);
   add_serve_command(app, command);
   add_templates_command(app, command);
+  add_ui_command(app, command);
   add_weights_command(app, command);
   add_bench_command(app, command);
   add_version_command(app, command);
@@ -50,7 +51,7 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "{}", app.help());
     return exit_usage;
   }
-  const bool serving = app.got_subcommand("serve");
+  const bool serving = app.got_subcommand("serve") || app.got_subcommand("ui");
   set_up_logging(flags.log_format == "json" ? LogFormat::json : LogFormat::text,
                  !flags.log_level.empty() ? flags.log_level
                  : serving                ? "info"

@@ -49,9 +49,10 @@ void Exchange::disconnect() {
 
 std::string_view reason_phrase(int status) {
   using Entry = std::pair<int, std::string_view>;
-  static constexpr std::array<Entry, 18> phrases{{{200, "OK"},
+  static constexpr std::array<Entry, 20> phrases{{{200, "OK"},
                                                   {202, "Accepted"},
                                                   {302, "Found"},
+                                                  {304, "Not Modified"},
                                                   {307, "Temporary Redirect"},
                                                   {400, "Bad Request"},
                                                   {404, "Not Found"},
@@ -66,6 +67,7 @@ std::string_view reason_phrase(int status) {
                                                   {429, "Too Many Requests"},
                                                   {431, "Request Header Fields Too Large"},
                                                   {500, "Internal Server Error"},
+                                                  {502, "Bad Gateway"},
                                                   {503, "Service Unavailable"}}};
   for (const auto& [code, phrase] : phrases) {
     if (code == status) return phrase;

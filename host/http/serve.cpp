@@ -15,6 +15,7 @@
 #include "host/http/first_weights.hpp"
 #include "host/http/server.hpp"
 #include "host/predictions/service.hpp"
+#include "host/web/page_routes.hpp"
 #include "host/webhooks/webhook_sender.hpp"
 
 namespace dream::host {
@@ -63,6 +64,7 @@ class Host {
         signals_(io_, SIGINT, SIGTERM) {
     routes_.add_to(router_);
     metrics_.add_to(router_);
+    page_.add_to(router_);
   }
 
   ~Host() {
@@ -129,6 +131,7 @@ class Host {
   Uploader uploader_{io_};
   CogRoutes routes_;
   Metrics metrics_;
+  PageRoutes page_{PageConfig{}};
   HttpServer server_;
   asio::signal_set signals_;
   bool stopping_ = false;

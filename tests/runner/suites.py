@@ -124,6 +124,7 @@ ALL = {
                     lambda full: pytest("parity", full)),
     "http": Suite("the Cog wire, workers and crashes", lambda full: pytest("http", full)),
     "cli": Suite("the dream program, as typed", lambda full: pytest("cli", full)),
+    "web": Suite("the playground in a browser", lambda full: pytest("web", full)),
     "asan": Suite("unit tests of the torch-free rooms under ASan and UBSan (CI: the parsers)",
                   lambda full: sanitized("asan", full)),
     "fuzz": Suite("libFuzzer over every parser", fuzz),

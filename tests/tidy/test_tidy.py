@@ -56,6 +56,7 @@ def tracked(*suffixes):
 
 CPP = tracked(".cpp", ".hpp", ".h", ".cu")
 PYTHON = tracked(".py")
+PAGE = tracked(".js", ".css")
 SHELL = tracked(".sh", ".cmake", "CMakeLists.txt", "tools/dream", "tools/test", ".ci/run")
 
 
@@ -69,7 +70,7 @@ def report(findings):
 
 
 def test_files_are_short():
-    lengths = {n: text(n).count("\n") for n in CPP + PYTHON}
+    lengths = {n: text(n).count("\n") for n in CPP + PYTHON + PAGE}
     report([f"{n}:1: {count} lines, at most {MAX_LINES}"
             for n, count in lengths.items() if count > MAX_LINES])
     median = statistics.median(lengths.values())
@@ -93,7 +94,7 @@ def test_python_functions_are_short():
 
 def test_lines_fit_100_columns():
     report([f"{n}:{i}: {len(line)} columns, at most {MAX_COLUMNS}"
-            for n in CPP + SHELL + PYTHON if not n.startswith("weights/emoji-sd/")
+            for n in CPP + SHELL + PYTHON + PAGE if not n.startswith("weights/emoji-sd/")
             for i, line in enumerate(text(n).splitlines(), 1) if len(line) > MAX_COLUMNS])
 
 
@@ -120,7 +121,8 @@ def test_boundaries_hold():
 
 
 def test_no_banned_text():
-    report([f"{n}:{i}: {why}" for n in CPP + SHELL for i, line in enumerate(text(n).splitlines(), 1)
+    report([f"{n}:{i}: {why}" for n in CPP + SHELL + PAGE
+            for i, line in enumerate(text(n).splitlines(), 1)
             for pattern, why in BANNED_TEXT if re.search(pattern, line)])
 
 
@@ -132,8 +134,8 @@ def test_each_top_folder_has_a_short_readme():
 
 
 def test_names_are_snake_case():
-    report([f"{n}:1: file names are snake_case" for n in CPP + PYTHON
-            if not re.fullmatch(r"[a-z0-9_]+\.(cpp|hpp|h|cu|py)", Path(n).name)])
+    report([f"{n}:1: file names are snake_case" for n in CPP + PYTHON + PAGE
+            if not re.fullmatch(r"[a-z0-9_]+\.(cpp|hpp|h|cu|py|js|css)", Path(n).name)])
 
 
 def test_the_function_finder_finds_functions():

@@ -10,7 +10,7 @@ build_packages=(
   libcurl4-openssl-dev libssl-dev libre2-dev zlib1g-dev
 )
 test_packages=(
-  libgtest-dev libgmock-dev clang-16 libclang-rt-16-dev curl procps abigail-tools
+  libgtest-dev libgmock-dev clang-16 libclang-rt-16-dev curl procps abigail-tools chromium
 )
 torch_version=2.13.0
 oracle_wheels=(
@@ -22,6 +22,9 @@ oracle_wheels=(
 annotator_wheels=(controlnet-aux==0.0.10 timm==1.0.29)
 original_annotator_wheel=controlnet-aux==0.0.1
 cog_wheels=(cog==0.23.1 replicate==1.0.7)
+# What drives Debian's chromium, and axe-core to judge the page; Playwright's own browsers are not
+# fetched.
+browser_wheels=(playwright==1.65.2 axe-playwright-python==0.1.8 greenlet)
 
 say() { printf 'dream: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -76,6 +79,7 @@ install_torch() {
 install_oracles() {
   local stamp="$root/.deps/oracles.stamp" wanted
   wanted="${oracle_wheels[*]} ${annotator_wheels[*]} $original_annotator_wheel ${cog_wheels[*]}"
+  wanted+=" ${browser_wheels[*]}"
   [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
   quietly "$log" "installing the live oracles (diffusers, transformers, …)" \
     "$root/.deps/venv/bin/pip" install "torch==$torch_version" "${oracle_wheels[@]}"
@@ -86,6 +90,8 @@ install_oracles() {
     --target "$root/.deps/controlnet-aux-0.0.1" "$original_annotator_wheel"
   [ -d "$root/.deps/cog" ] || quietly "$log" "making .deps/cog" python3 -m venv "$root/.deps/cog"
   quietly "$log" "installing the Cog oracle" "$root/.deps/cog/bin/pip" install "${cog_wheels[@]}"
+  quietly "$log" "installing what drives a browser" \
+    "$root/.deps/venv/bin/pip" install --no-deps "${browser_wheels[@]}"
   quietly "$log" "fetching the full CLIP vocabulary" \
     "$root/.deps/venv/bin/python" "$root/tests/parity/clip_vocabulary.py"
   echo "$wanted" >"$stamp"
