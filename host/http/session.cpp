@@ -192,7 +192,8 @@ asio::awaitable<bool> Session::write(const Response& response, bool head, unsign
       asio::buffer(top), asio::buffer(rest, std::min<std::size_t>(rest.size(), most_at_once))};
   co_await asio::async_write(stream_, first, into(error));
   rest += first[1].size();
-  co_return !error && co_await send(rest);
+  if (error) co_return false;
+  co_return co_await send(rest);
 }
 
 asio::awaitable<bool> Session::send(asio::const_buffer rest) {

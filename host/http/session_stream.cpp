@@ -21,6 +21,8 @@ auto into(boost::beast::error_code& error) {
   return asio::redirect_error(asio::use_awaitable, error);
 }
 
+// Throughout: no co_await behind && or ||, where GCC 12 may run it whatever stands before.
+
 // However the sending ends, the source hears of it.
 struct Closing {
   BodyStream& body;
@@ -64,9 +66,12 @@ asio::awaitable<bool> Session::send_pieces(BodyStream& body, bool chunked) {
   while (true) {
     due = false;
     const BodyPiece piece = body.next();
-    if (piece.bytes != nullptr && !co_await send_piece(*piece.bytes, chunked)) co_return false;
+    if (piece.bytes != nullptr) {
+      if (!co_await send_piece(*piece.bytes, chunked)) co_return false;
+    }
     if (piece.last) {
-      co_return !chunked || co_await send(asio::buffer(std::string_view("0\r\n\r\n")));
+      if (!chunked) co_return true;
+      co_return co_await send(asio::buffer(std::string_view("0\r\n\r\n")));
     }
     if (piece.bytes != nullptr || due) continue;
     woken.expires_at(has_text ? Clock::now() + body.keep_alive_interval()
@@ -88,7 +93,8 @@ asio::awaitable<bool> Session::send_piece(std::string_view piece, bool chunked) 
     whole.append(piece).append("\r\n");
     co_return co_await send(asio::buffer(whole));
   }
-  if (!co_await send(asio::buffer(size)) || !co_await send(asio::buffer(piece))) co_return false;
+  if (!co_await send(asio::buffer(size))) co_return false;
+  if (!co_await send(asio::buffer(piece))) co_return false;
   co_return co_await send(asio::buffer(std::string_view("\r\n")));
 }
 
