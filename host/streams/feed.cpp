@@ -157,13 +157,13 @@ BodyPiece Feed::next_piece(Watcher& watcher) const {
     return missed("SSE stream replay truncated; events were dropped", watcher.skipped);
   if (watcher.next < ring_.begin())
     return missed("SSE stream lagged; events were dropped", ring_.begin() - watcher.next);
-  if (watcher.next < ring_.end()) {
-    const EventRing::Event& event = ring_.at(watcher.next++);
-    return {event, is_complete_ && watcher.next == ring_.end()};
+  const std::uint64_t left = ring_.end() - watcher.next;
+  if (left == 0 || (is_complete_ && left == 1)) {  // before the end, the last of these
+    if (watcher.progress != nullptr) return {std::exchange(watcher.progress, nullptr)};
+    if (watcher.preview != nullptr) return {std::exchange(watcher.preview, nullptr)};
   }
-  if (watcher.progress != nullptr) return {std::exchange(watcher.progress, nullptr)};
-  if (watcher.preview != nullptr) return {std::exchange(watcher.preview, nullptr)};
-  return {nullptr, is_complete_};
+  if (left == 0) return {nullptr, is_complete_};
+  return {ring_.at(watcher.next++), is_complete_ && left == 1};
 }
 
 void Feed::leave(const Watcher& watcher) {

@@ -47,7 +47,7 @@ def test_previews_look_like_the_picture_and_leave_it_as_it_is(vanilla):
 
 
 def test_nobody_is_sent_previews_unasked(vanilla):
-    with Stream(vanilla.port, "POST", "/predictions", {"input": {**INPUT, "num_inference_steps": 4}},
-                timeout=120) as stream:
+    body = {"input": {**INPUT, "num_inference_steps": 4}}
+    with Stream(vanilla.port, "POST", "/predictions", body, timeout=120) as stream:
         names = {event.name for event in stream}
     assert names == {"start", "log", "metric", "output", "completed"}

@@ -209,7 +209,11 @@ def test_so_many_may_watch(server):
             crowd.append(socket.create_connection(("127.0.0.1", server.port), timeout=30))
             crowd[-1].sendall(request)
         for one in crowd:
-            assert b"event: start" in one.recv(4096)
+            received = b""
+            while b"event: start" not in received:
+                chunk = one.recv(4096)
+                assert chunk, received
+                received += chunk
         answer = server.request("PUT", "/predictions/crowd", {},
                                 {"Accept": "text/event-stream", **JSON})
         assert answer.status == 429 and answer.json == {"error": "Too many stream subscribers"}

@@ -1,4 +1,4 @@
-"""Files of outputs on their way to --upload-url: order, retries, failures, what clients are told."""
+"""Files of outputs on their way to --upload-url: order, retries, failures, what is told."""
 
 import http.server
 import re

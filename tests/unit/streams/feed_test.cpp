@@ -143,6 +143,9 @@ TEST_F(FeedTest, ExtraEventsComeToWhoAsksAndOnlyTheNewest) {
                       "\"steps\":3}"), std::string::npos) << text;
   EXPECT_NE(text.find("event: preview\ndata: {\"image\":\"data:,\",\"picture\":0,\"step\":3,"
                       "\"steps\":3}"), std::string::npos) << text;
+  prediction.progress({3, 3, 0.6, ""});
+  prediction.succeed();
+  EXPECT_EQ(names(*curious), (Names{"log", "progress", "completed"}));
   EXPECT_FALSE(extras.add("progress,other"));
 }
 
