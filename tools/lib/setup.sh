@@ -25,7 +25,7 @@ original_annotator_wheel=controlnet-aux==0.0.1
 cog_wheels=(cog==0.23.1 replicate==1.0.7)
 # What drives Debian's chromium, and axe-core to judge the page; Playwright's own browsers are not
 # fetched.
-browser_wheels=(playwright==1.65.2 axe-playwright-python==0.1.8 greenlet)
+browser_wheels=(playwright==1.65.2 axe-playwright-python==0.1.8 greenlet==3.5.6)
 # Takes an OpenAPI document at its word; in an environment of its own, for what it asks for.
 schemathesis_wheel=schemathesis==4.32.5
 # Lints one. Runs on Debian's Node.
