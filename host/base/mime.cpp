@@ -24,8 +24,11 @@ constexpr Entry entries[] = {
     {".tiff", "image/tiff"},
     {".avif", "image/avif"},
     {".svg", "image/svg+xml"},
+    {".ico", "image/x-icon"},
     {".txt", "text/plain"},
     {".log", "text/plain"},
+    {".py", "text/plain"},
+    {".xml", "text/xml"},
     {".csv", "text/csv"},
     {".html", "text/html"},
     {".htm", "text/html"},
@@ -37,6 +40,7 @@ constexpr Entry entries[] = {
     {".zip", "application/zip"},
     {".tar", "application/x-tar"},
     {".gz", "application/gzip"},
+    {".jar", "application/java-archive"},
     {".wav", "audio/wav"},
     {".mp3", "audio/mpeg"},
     {".ogg", "audio/ogg"},
@@ -44,6 +48,7 @@ constexpr Entry entries[] = {
     {".mp4", "video/mp4"},
     {".webm", "video/webm"},
     {".mov", "video/quicktime"},
+    {".glb", "model/gltf-binary"},
     {".bin", "application/octet-stream"},
 };
 

@@ -26,7 +26,8 @@ std::string seconds(Milliseconds limit) {
 
 Probe::Probe(Bench& bench, int slots) : bench_(bench), runs_(static_cast<std::size_t>(slots)) {
   process_ = std::make_unique<WorkerProcess>(
-      bench.io, bench.worker.program, slots,
+      bench.io,
+      WorkerLaunch{.program = bench.worker.program, .slots = slots, .end_strays = false},
       WorkerProcess::Handlers{
           [this](const nlohmann::json& message) { on_control(message); },
           [this](int slot, const nlohmann::json& message) { on_slot(slot, message); },
@@ -77,6 +78,8 @@ void Probe::on_slot(int slot, const nlohmann::json& message) {
   const auto type = message.at("type").get<std::string>();
   if (type == "log") {
     printed_bytes_ += message.at("message").get_ref<const std::string&>().size();
+  } else if (type == "dropped_logs") {
+    printed_bytes_ += message.at("bytes").get<std::size_t>();
   } else if (type == "output") {
     run.outcome.outputs.push_back(message);
   } else if (type == "done") {

@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 
-#include "host/base/ids.hpp"
 #include "host/base/time.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/describe.hpp"
@@ -20,6 +19,7 @@
 #include "host/cli/worker_flags.hpp"
 #include "host/downloads/fetch_weights.hpp"
 #include "host/predictions/service.hpp"
+#include "host/predictions/work_folder.hpp"
 
 namespace dream::host {
 namespace {
@@ -34,16 +34,6 @@ struct PredictFlags {
   bool json = false;
   WorkerFlags worker;
   DownloadFlags downloads;
-};
-
-// The prediction's own files, gone when the command ends however it ends.
-struct TemporaryFolder {
-  const fs::path path = fs::temp_directory_path() / ("dream-" + new_id());
-  TemporaryFolder() { fs::create_directory(path); }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
 };
 
 std::string weights_name(const std::string& weights) {
@@ -145,10 +135,11 @@ int run_predict(const PredictFlags& flags) {
   const PredictInput input = read_input(schema, flags.input_json, flags.inputs, options.models);
   OutputWriter writer(flags.folder);
 
-  const TemporaryFolder state;
+  const WorkFolder folder(fs::temp_directory_path());
+  options.scratch = folder.path();
   ProgressBar bar(stderr);
   WorkerPool pool(session.io(), options);
-  PredictionService service(pool, state.path);
+  PredictionService service(session.io(), pool, folder.path());
   if (!load(session, pool, file.name + " " + weights_name(options.weights), bar))
     return exit_failed;
 
@@ -156,17 +147,17 @@ int run_predict(const PredictFlags& flags) {
   PredictionRequest request;
   request.template_name = schema.at("name");
   request.input = input.given;
-  request.folder = service.new_folder();
-  auto fetched = fetch_urls(schema, input.resolved, request.folder, cache);
-  request.resolved_input = std::move(fetched.resolved);
+  request.resolved_input = input.resolved;
   request.observers.push_back(make_observer(bar, writer, flags.json, write_error));
-  const auto prediction = service.create(std::move(request)).prediction;
+  const auto prediction = service.accept(request).prediction;
   if (prediction == nullptr) throw std::runtime_error("the worker did not take the prediction");
+  auto fetched = fetch_urls(schema, input.resolved, prediction->folder(), cache);
+  service.release(prediction, std::move(fetched.resolved));
   for (const std::string& line : fetched.logs) prediction->log(line);
   session.run_until([&] { return is_terminal(prediction->snapshot().status); },
                     [&] {
                       bar.print("canceling … (Ctrl-C again to end at once)\n");
-                      pool.cancel(*prediction);
+                      service.cancel(prediction->snapshot().id);
                     });
   return report_end(prediction->snapshot(), writer.written(), write_error, flags.json);
 }

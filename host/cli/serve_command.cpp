@@ -11,6 +11,7 @@
 #include "host/cli/describe.hpp"
 #include "host/cli/download_flags.hpp"
 #include "host/cli/errors.hpp"
+#include "host/cli/job_flags.hpp"
 #include "host/cli/template_search.hpp"
 #include "host/cli/serve_environment.hpp"
 #include "host/cli/worker_flags.hpp"
@@ -32,6 +33,7 @@ struct ServeFlags {
   bool allow_request_weights = false;
   std::optional<std::uint64_t> memory_budget;
   WorkerFlags worker;
+  JobFlags jobs;
   DownloadFlags downloads;
   ServeOptions options;
 };
@@ -69,6 +71,7 @@ int run_serve(const ServeFlags& flags) {
   options.worker.request_weights = flags.allow_request_weights;
   options.worker.memory_budget = static_cast<std::int64_t>(
       flags.memory_budget.value_or(flags.allow_request_weights ? machine_memory_bytes() / 2 : 0));
+  flags.jobs.apply(options);
   options.worker.slot_isolation = flags.isolation == "slot";
   options.worker.setup_limit = setup_limit_from_environment();
   options.cog.legacy = flags.compat == "legacy";
@@ -163,6 +166,7 @@ void add_serve_command(CLI::App& app, Command& chosen) {
                   "Requests may name the model they want: the input `weights`");
   add_cog_flags(*serve, *flags);
   flags->worker.add_to(*serve);
+  flags->jobs.add_to(*serve);
   flags->downloads.add_to(*serve);
   serve->callback([flags, &chosen] { chosen = [flags] { return run_serve(*flags); }; });
 }

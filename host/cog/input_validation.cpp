@@ -83,7 +83,7 @@ class Check {
 
   // A secret's text stays out of every message.
   std::string shown(const json& value) const {
-    return input_.at("type") == "secret" ? secret_mask : quote(value);
+    return input_.at("type") == "secret" && !value.is_null() ? secret_mask : quote(value);
   }
 
   json item(const json& value, const std::string& where) {

@@ -1,13 +1,12 @@
 #include "host/cog/intake.hpp"
 
-#include <algorithm>
-#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <chrono>
+#include <utility>
+#include <vector>
 
-#include "host/base/ids.hpp"
 #include "host/cog/input_files.hpp"
-#include "host/predictions/secrets.hpp"
 
 namespace dream::host {
 
@@ -28,142 +27,98 @@ Prediction::Observer keep_until_done(std::vector<CachedFile> files) {
 
 }  // namespace
 
-// A request whose files are being fetched. `shown` is what the outside sees of it meanwhile, and
-// ends it if it never gets to run.
-struct Intake::Pending {
-  PredictionRequest request;
-  std::unique_ptr<Prediction> shown;
-  std::atomic<bool> canceled = false;
-};
-
 struct Intake::Fetched {
   FetchedInputs files;
   std::string error;
 };
 
-Intake::Intake(boost::asio::io_context& io, PredictionService& service, WorkerPool& workers,
-               std::size_t slots, CacheOptions downloads)
-    : io_(io),
-      service_(service),
-      workers_(workers),
-      slots_(slots),
-      cache_(std::move(downloads)),
-      threads_(fetch_threads) {}
+Intake::Intake(boost::asio::io_context& io, PredictionService& service, CacheOptions downloads)
+    : io_(io), service_(service), cache_(std::move(downloads)), threads_(fetch_threads) {}
 
 Intake::~Intake() {
   *alive_ = false;
-  for (const auto& pending : pending_) pending->canceled = true;
+  for (const auto& canceled : in_fetch_) *canceled = true;
   threads_.join();
 }
 
-Intake::Refusal Intake::room() const {
-  const Health health = workers_.health();
-  if (health == Health::busy) return Refusal::busy;
-  if (health != Health::ready && health != Health::unhealthy) return Refusal::not_ready;
-  return running_.size() + pending_.size() >= slots_ ? Refusal::busy : Refusal::none;
-}
-
 Intake::Refusal Intake::submit(PredictionRequest request, const nlohmann::json& schema) {
-  if (const Refusal refusal = room(); refusal != Refusal::none) return refusal;
-  if (request.id.empty()) request.id = new_id();
-  if (!has_input_files(schema, request.resolved_input)) {
-    request.observers.insert(request.observers.begin(), count(request.id));
-    return service_.create(std::move(request)).refusal;
+  const auto withdraw = std::move(request.withdraw);
+  Refusal refusal = Refusal::none;
+  try {
+    refusal = take(std::move(request), schema);
+  } catch (...) {
+    if (withdraw) withdraw();
+    throw;
   }
-  request.folder = service_.new_folder();
-  Snapshot initial;
-  initial.id = request.id;
-  initial.template_name = request.template_name;
-  initial.entry = request.entry;
-  initial.input = mask_secrets(schema, request.input);
-  initial.created_at = Clock::now();
-  initial.output_is_list = schema.at("output").at("kind") != "single";
-  auto pending = std::make_shared<Pending>();
-  pending->shown = std::make_unique<Prediction>(std::move(initial), std::filesystem::path());
-  pending->request = std::move(request);
-  pending_.push_back(pending);
-  fetch(std::move(pending), schema);
-  return Refusal::none;
+  if (refusal == Refusal::none) return refusal;
+  if (withdraw) withdraw();
+  if (watchers_.refused) watchers_.refused(refusal);
+  return refusal;
 }
 
-void Intake::fetch(std::shared_ptr<Pending> pending, const nlohmann::json& schema) {
+Intake::Refusal Intake::take(PredictionRequest request, const nlohmann::json& schema) {
+  if (const Refusal refusal = service_.room(request.template_name); refusal != Refusal::none)
+    return refusal;
+  if (watchers_.accepted) watchers_.accepted(request);
+  if (!has_input_files(schema, request.resolved_input))
+    return service_.create(std::move(request)).refusal;
+  auto canceled = std::make_shared<std::atomic<bool>>(false);
+  request.observers.push_back([canceled](const Snapshot&, const PredictionEvent& event) {
+    if (event.kind == PredictionEvent::Kind::completed) *canceled = true;
+  });
+  auto accepted = service_.accept(request);
+  if (accepted.prediction != nullptr)
+    fetch(std::move(accepted.prediction), std::move(canceled), std::move(request.resolved_input),
+          schema);
+  return accepted.refusal;
+}
+
+void Intake::fetch(std::shared_ptr<Prediction> prediction, CancelFlag canceled,
+                   nlohmann::json input, const nlohmann::json& schema) {
+  in_fetch_.insert(canceled);
   auto keep_running = boost::asio::make_work_guard(io_);
-  boost::asio::post(threads_, [this, alive = alive_, pending = std::move(pending), schema,
-                               keep_running = std::move(keep_running)] {
+  const auto folder = prediction->folder();
+  // The prediction comes along, so that its folder stays until the last byte is written.
+  boost::asio::post(threads_, [this, alive = alive_, prediction = std::move(prediction), folder,
+                               canceled = std::move(canceled),
+                               begin = std::chrono::steady_clock::now(),
+                               input = std::move(input), schema,
+                               keep_running = std::move(keep_running)]() mutable {
     Fetched fetched;
     try {
       DownloadLimits limits;
       limits.addresses = cache_.options().addresses;
-      fetched.files = fetch_input_files(schema, pending->request.resolved_input,
-                                        pending->request.folder, pending->canceled, cache_, limits);
+      fetched.files =
+          fetch_input_files(schema, std::move(input), folder, *canceled, cache_, limits);
     } catch (const std::exception& error) {
       fetched.error = error.what();
     }
-    boost::asio::post(io_, [this, alive, pending, fetched = std::move(fetched)]() mutable {
-      if (*alive) start(pending, std::move(fetched));
+    boost::asio::post(io_, [this, alive, prediction = std::move(prediction), canceled,
+                            begin, fetched = std::move(fetched)]() mutable {
+      if (!*alive) return;
+      const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
+      prediction->took(&StageTimes::download_s, time.count());
+      in_fetch_.erase(canceled);
+      on_fetched(prediction, std::move(fetched));
     });
   });
 }
 
 // The files are there, or not: lets the prediction run, or ends it.
-void Intake::start(const std::shared_ptr<Pending>& pending, Fetched fetched) {
-  remove(pending);
-  PredictionRequest& request = pending->request;
-  std::string error;
+void Intake::on_fetched(const std::shared_ptr<Prediction>& prediction, Fetched fetched) {
+  if (is_terminal(prediction->snapshot().status)) return;
   if (!fetched.error.empty()) {
-    error = "Input validation error: " + fetched.error;
-  } else if (!pending->canceled) {
-    request.resolved_input = std::move(fetched.files.resolved);
-    PredictionRequest order = request;
-    order.observers.insert(order.observers.begin(), count(order.id));
-    order.observers.push_back(keep_until_done(std::move(fetched.files.in_use)));
-    const auto created = service_.create(std::move(order));
-    for (const std::string& line : fetched.files.logs)
-      if (created.prediction != nullptr) created.prediction->log(line);
-    if (created.refusal == Refusal::none) return;
-    error = "the worker ended while the input files were fetched; try again";
+    prediction->start();
+    return prediction->fail("Input validation error: " + fetched.error);
   }
-  std::error_code ignored;
-  std::filesystem::remove_all(request.folder, ignored);
-  for (auto& observer : request.observers) pending->shown->observe(std::move(observer));
-  pending->shown->start();
-  pending->canceled ? pending->shown->cancel() : pending->shown->fail(error);
-}
-
-void Intake::remove(const std::shared_ptr<Pending>& pending) {
-  pending_.erase(std::remove(pending_.begin(), pending_.end(), pending), pending_.end());
-}
-
-Prediction::Observer Intake::count(const std::string& id) {
-  return [this, alive = alive_, id](const Snapshot&, const PredictionEvent& event) {
-    if (!*alive) return;
-    if (event.kind == PredictionEvent::Kind::start) running_.insert(id);
-    if (event.kind != PredictionEvent::Kind::completed) return;
-    if (const auto entry = running_.find(id); entry != running_.end()) running_.erase(entry);
-  };
+  prediction->observe(keep_until_done(std::move(fetched.files.in_use)));
+  service_.release(prediction, std::move(fetched.files.resolved));
+  for (const std::string& line : fetched.files.logs) prediction->log(line);
 }
 
 const Snapshot* Intake::find(const std::string& id) const {
-  for (const auto& pending : pending_) {
-    if (pending->request.id == id) return &pending->shown->snapshot();
-  }
-  const auto prediction = service_.find(id);
-  return prediction == nullptr ? nullptr : &prediction->snapshot();
-}
-
-bool Intake::cancel(const std::string& id) {
-  for (const auto& pending : pending_) {
-    if (pending->request.id != id) continue;
-    pending->canceled = true;
-    return true;
-  }
-  return service_.cancel(id);
-}
-
-void Intake::cancel_all() {
-  for (const auto& pending : pending_) pending->canceled = true;
-  const std::vector<std::string> ids(running_.begin(), running_.end());
-  for (const auto& id : ids) service_.cancel(id);
+  const auto found = prediction(id);
+  return found == nullptr ? nullptr : &found->snapshot();
 }
 
 }  // namespace dream::host

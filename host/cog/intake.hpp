@@ -1,59 +1,69 @@
-// Takes validated requests in: fetches their files off the io_context thread, then hands them to
-// the prediction service. A request counts against the slots from the moment it is accepted, so an
-// accepted one always finds its slot.
+// Takes validated requests in: fetches their files off the io_context thread, then lets the
+// prediction service run them. A request has its place among the others from the moment it is
+// accepted; while its files come, those behind it may go first.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
-#include <unordered_set>
-#include <vector>
 
 #include "host/downloads/download_cache.hpp"
 #include "host/predictions/service.hpp"
-#include "host/workers/worker_pool.hpp"
 
 namespace dream::host {
 
 class Intake {
  public:
   // `downloads`: of files that requests name by URL; its address rule holds for all of them.
-  Intake(boost::asio::io_context& io, PredictionService& service, WorkerPool& workers,
-         std::size_t slots, CacheOptions downloads);
+  Intake(boost::asio::io_context& io, PredictionService& service, CacheOptions downloads);
   ~Intake();
 
   using Refusal = PredictionService::Refusal;
+
+  // For those who count. `accepted` may add observers to a request that is being taken in.
+  struct Watchers {
+    std::function<void(PredictionRequest&)> accepted;
+    std::function<void(Refusal)> refused;
+  };
+  void watch(Watchers watchers) { watchers_ = std::move(watchers); }
+
   // Accepts or refuses at once. The observers of an accepted request see exactly one terminal
   // event, also when a file cannot be fetched or the request is canceled meanwhile.
   Refusal submit(PredictionRequest request, const nlohmann::json& schema);
 
-  // Of the accepted request that is not yet at its end, or null.
+  // The accepted request with this id that is not yet at its end, or null.
+  std::shared_ptr<Prediction> prediction(const std::string& id) const { return service_.find(id); }
   const Snapshot* find(const std::string& id) const;
   // False if there is none with this id.
-  bool cancel(const std::string& id);
-  void cancel_all();
+  bool cancel(const std::string& id) { return service_.cancel(id); }
+  void cancel_all() { service_.cancel_all(); }
+
+  std::size_t fetching() const { return service_.load().preparing; }
+  std::size_t waiting() const { return service_.load().waiting; }
+  std::size_t running() const { return service_.load().running; }
+  // Of accepted requests that are not yet at their end.
+  std::size_t in_work() const { return fetching() + waiting() + running(); }
 
  private:
-  struct Pending;
+  using CancelFlag = std::shared_ptr<std::atomic<bool>>;
   struct Fetched;
 
-  Refusal room() const;
-  void fetch(std::shared_ptr<Pending> pending, const nlohmann::json& schema);
-  void start(const std::shared_ptr<Pending>& pending, Fetched fetched);
-  void remove(const std::shared_ptr<Pending>& pending);
-  // The observer that keeps running_ up to date.
-  Prediction::Observer count(const std::string& id);
+  Refusal take(PredictionRequest request, const nlohmann::json& schema);
+  void fetch(std::shared_ptr<Prediction> prediction, CancelFlag canceled, nlohmann::json input,
+             const nlohmann::json& schema);
+  void on_fetched(const std::shared_ptr<Prediction>& prediction, Fetched fetched);
 
   boost::asio::io_context& io_;
   PredictionService& service_;
-  WorkerPool& workers_;
-  std::size_t slots_;
   DownloadCache cache_;
-  std::vector<std::shared_ptr<Pending>> pending_;
-  std::unordered_multiset<std::string> running_;
+  Watchers watchers_;
+  std::set<CancelFlag> in_fetch_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   boost::asio::thread_pool threads_;
 };

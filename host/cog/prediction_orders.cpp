@@ -11,6 +11,7 @@
 #include "host/cog/publishing.hpp"
 #include "host/cog/routes.hpp"
 #include "host/cog/weight_references.hpp"
+#include "host/predictions/duration.hpp"
 
 namespace dream::host {
 namespace {
@@ -76,6 +77,8 @@ PredictionRequest CogRoutes::order(const Shared& exchange, const std::string& te
   order.template_name = template_name;
   order.entry = entry == Entry::train ? "train" : "predict";
   order.input = envelope.input;
+  if (const std::string* after = request.header("cancel-after"))
+    order.cancel_after = parse_duration(*after);
   order.publish = publisher(uploader_, options_, request, order.id,
                             envelope.output_file_prefix);
   if (envelope.webhook && !envelope.webhook->empty()) {

@@ -5,6 +5,7 @@
 #include "host/cog/negotiation.hpp"
 #include "host/cog/openapi.hpp"
 #include "host/cog/routes.hpp"
+#include "host/predictions/duration.hpp"
 
 namespace dream::host {
 namespace {
@@ -39,6 +40,15 @@ Response other_id(Entry route) {
       422, validation_body({{{"body", "id"},
                              what + " ID must match the ID supplied in the URL",
                              "value_error"}}));
+}
+
+// Refuses a Cancel-After that cannot be read; the earliest moment to say so.
+std::optional<Response> bad_cancel_after(const Request& request) {
+  const std::string* text = request.header("cancel-after");
+  if (text == nullptr || parse_duration(*text)) return std::nullopt;
+  const std::string error = "the header Cancel-After: '" + text->substr(0, 100) +
+                            "' is not a duration such as 90, 90s, 5m or 1h30m";
+  return json_response(400, {{"error", error}, {"status", "failed"}, {"detail", error}});
 }
 
 }  // namespace
@@ -118,6 +128,8 @@ void CogRoutes::run(const Shared& exchange, const std::string& template_name, En
   if (wants_event_stream(exchange->request()) && !has_feed) {
     return exchange->respond(error_response(406, no_streams));
   }
+  if (const auto refusal = bad_cancel_after(exchange->request()))
+    return exchange->respond(*refusal);
   const auto not_ready = [&] {
     exchange->respond(options_.legacy ? json_response(409, {{"detail", already_running}})
                                       : refused(503, not_ready_text));

@@ -15,6 +15,7 @@
 #include "host/http/first_weights.hpp"
 #include "host/http/server.hpp"
 #include "host/predictions/service.hpp"
+#include "host/predictions/work_folder.hpp"
 #include "host/web/page_routes.hpp"
 #include "host/webhooks/webhook_sender.hpp"
 
@@ -34,9 +35,15 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-std::filesystem::path state_folder(const ServeOptions& options) {
-  if (!options.state_dir.empty()) return options.state_dir;
-  return std::filesystem::temp_directory_path() / ("dream-" + std::to_string(getpid()));
+std::filesystem::path work_base(const ServeOptions& options) {
+  return options.state_dir.empty() ? std::filesystem::temp_directory_path() : options.state_dir;
+}
+
+// Workers keep what they write in the host's folder: it goes with it, and is all they need.
+WorkerOptions workers_in(const std::filesystem::path& folder, WorkerOptions options) {
+  options.scratch = folder;
+  options.sandbox.writable = {folder, "/dev/shm"};
+  return options;
 }
 
 std::vector<std::string> names_of(const std::vector<WorkerOptions::Template>& templates) {
@@ -49,11 +56,10 @@ class Host {
  public:
   explicit Host(const ServeOptions& options)
       : options_(options),
-        folder_(state_folder(options)),
-        workers_(io_, options.worker),
-        service_(workers_, folder_),
-        intake_(io_, service_, workers_, static_cast<std::size_t>(options.worker.slots),
-                options.downloads),
+        folder_(work_base(options)),
+        workers_(io_, workers_in(folder_.path(), options.worker)),
+        service_(io_, workers_, folder_.path(), options.service),
+        intake_(io_, service_, options.downloads),
         health_checks_(io_, workers_),
         first_weights_(io_, options.downloads),
         routes_({workers_, intake_, webhooks_, health_checks_, feeds_, uploader_}, options.cog,
@@ -65,11 +71,6 @@ class Host {
     routes_.add_to(router_);
     metrics_.add_to(router_);
     page_.add_to(router_);
-  }
-
-  ~Host() {
-    std::error_code ignored;
-    if (options_.state_dir.empty()) std::filesystem::remove_all(folder_, ignored);
   }
 
   int run() {
@@ -118,7 +119,7 @@ class Host {
   }
 
   const ServeOptions& options_;
-  std::filesystem::path folder_;
+  WorkFolder folder_;
   asio::io_context io_{1};
   WebhookSender webhooks_;
   WorkerPool workers_;

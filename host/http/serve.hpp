@@ -7,6 +7,7 @@
 
 #include "host/cog/cog_options.hpp"
 #include "host/downloads/download_cache.hpp"
+#include "host/predictions/service.hpp"
 #include "host/workers/worker_pool.hpp"
 
 namespace dream::host {
@@ -15,10 +16,12 @@ struct ServeOptions {
   std::string host = "127.0.0.1";  // an address or a host name
   int port = 5000;                 // 1 to 65535; 0 lets the system choose (logged)
   WorkerOptions worker;  // weights may be a URL
+  ServiceOptions service;
   CogOptions cog;
   bool await_explicit_shutdown = false;  // ignore SIGTERM; end on SIGINT and POST /shutdown only
   CacheOptions downloads;                // of what requests name by URL
-  std::filesystem::path state_dir;       // empty: a folder under the system's temporary one
+  // Where the folder for the files of predictions is made; empty: the system's temporary folder.
+  std::filesystem::path state_dir;
 };
 
 // Serves until SIGINT, SIGTERM or POST /shutdown. Listens before the workers start. Result: the

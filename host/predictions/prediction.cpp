@@ -1,19 +1,23 @@
 #include "host/predictions/prediction.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "host/base/time.hpp"
 #include "host/predictions/metrics.hpp"
 #include "host/predictions/progress_line.hpp"
 #include "host/predictions/secrets.hpp"
+#include "host/workers/protocol.hpp"
 
 namespace dream::host {
 namespace {
 
-// A run that never stops printing must not fill the host's memory.
-constexpr std::size_t max_log_bytes = 16U << 20;
+// A run that never stops printing or measuring must not fill the host's memory.
+constexpr std::size_t max_log_bytes = protocol::max_log_bytes;
+constexpr std::size_t max_metric_bytes = 16U << 20;
 constexpr std::string_view logs_cut = "[the logs end here: they reached 16 MiB]\n";
 
 }  // namespace
@@ -97,9 +101,10 @@ void Prediction::progress(Progress progress) {
 }
 
 void Prediction::metric(std::string_view name, const nlohmann::json& value, std::string_view mode) {
-  if (is_terminal(snapshot_.status)) return;
+  if (is_terminal(snapshot_.status) || metric_bytes_ > max_metric_bytes) return;
   try {
-    record_metric(snapshot_.metrics, name, value, mode);
+    metric_bytes_ += record_metric(snapshot_.metrics, name, value, mode);
+    if (metric_bytes_ > max_metric_bytes) log("The metrics end here: they reached 16 MiB.");
   } catch (const std::invalid_argument& refusal) {
     return log(refusal.what(), LogSource::standard_error);
   }
@@ -125,10 +130,35 @@ void Prediction::cancel() {
   finish(Status::canceled, {});
 }
 
+void Prediction::end(const Outcome& outcome) {
+  switch (outcome.status) {
+    case Status::succeeded:
+      return succeed();
+    case Status::canceled:
+      return cancel();
+    default:
+      return fail(outcome.error, outcome.bad_input);
+  }
+}
+
+void Prediction::took(std::optional<double> StageTimes::*stage, double seconds) {
+  if (!is_terminal(snapshot_.status)) snapshot_.stages.*stage = seconds;
+}
+
+void Prediction::drop_logs(std::uint64_t lines) {
+  if (!is_terminal(snapshot_.status)) dropped_lines_ += lines;
+}
+
 void Prediction::finish(Status status, const std::string& error) {
   if (is_terminal(snapshot_.status)) return;
   held_ = status == Status::succeeded && outbox_ != nullptr && !outbox_->is_empty();
-  if (held_) return;
+  if (held_) {
+    held_since_ = Clock::now();
+    return;
+  }
+  if (held_since_) snapshot_.stages.upload_s = seconds_between(*held_since_, Clock::now());
+  if (dropped_lines_ > 0)
+    snapshot_.logs += fmt::format("[{} more lines were dropped]\n", dropped_lines_);
   const bool unpublished = !publish_error_.empty();
   snapshot_.status = unpublished ? Status::failed : status;
   snapshot_.error = without_secrets(unpublished ? publish_error_ : error, secrets_);
@@ -139,11 +169,17 @@ void Prediction::finish(Status status, const std::string& error) {
 }
 
 std::string Prediction::append_log(std::string_view text) {
-  if (logs_full_) return {};
+  const auto line_count = static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n')) +
+                          (text.ends_with('\n') ? 0 : 1);
+  if (logs_full_) {
+    dropped_lines_ += line_count;
+    return {};
+  }
   std::string lines = without_secrets(text, secrets_);
   if (lines.back() != '\n') lines += '\n';
   if (snapshot_.logs.size() + lines.size() > max_log_bytes) {
     logs_full_ = true;
+    dropped_lines_ += line_count;
     lines = logs_cut;
   }
   snapshot_.logs += lines;

@@ -25,6 +25,13 @@ enum class Status { starting, processing, succeeded, failed, canceled };
 std::string_view to_string(Status status);
 bool is_terminal(Status status);
 
+// How a prediction ends.
+struct Outcome {
+  Status status = Status::failed;  // a terminal one
+  std::string error = {};          // of a failed one
+  bool bad_input = false;          // it failed because of a value the client chose
+};
+
 struct Progress {
   std::uint64_t step = 0;
   std::uint64_t steps = 0;
@@ -49,6 +56,13 @@ struct Preview {
   std::string image;  // a data URL
 };
 
+// Seconds that a prediction spent around its run; unset for a stage it did not have.
+struct StageTimes {
+  std::optional<double> download_s;  // its input files were fetched
+  std::optional<double> queue_s;     // it waited for a slot
+  std::optional<double> upload_s;    // the run was over, its files were still on their way
+};
+
 using Clock = std::chrono::system_clock;
 
 // All there is to know about a prediction. Observers read it, the Prediction alone writes it.
@@ -69,6 +83,7 @@ struct Snapshot {
   Clock::time_point created_at;
   std::optional<Clock::time_point> started_at;
   std::optional<Clock::time_point> completed_at;
+  StageTimes stages;
 };
 
 struct PredictionEvent {
@@ -113,6 +128,11 @@ class Prediction {
   void succeed();
   void fail(const std::string& error, bool bad_input = false);
   void cancel();
+  void end(const Outcome& outcome);  // one of the three above
+  // How long a stage took; emits nothing.
+  void took(std::optional<double> StageTimes::*stage, double seconds);
+  // So many lines of the logs did not get here; the logs say so at the end.
+  void drop_logs(std::uint64_t lines);
 
  private:
   void finish(Status status, const std::string& error);
@@ -128,6 +148,9 @@ class Prediction {
   std::unique_ptr<OutputQueue> outbox_;  // null: files are shown as they are
   std::string publish_error_;
   bool held_ = false;
+  std::optional<Clock::time_point> held_since_;
+  std::uint64_t dropped_lines_ = 0;
+  std::size_t metric_bytes_ = 0;
 };
 
 }  // namespace dream::host

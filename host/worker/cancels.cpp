@@ -4,12 +4,12 @@
 
 namespace dream::worker {
 
-Cancels::Flag Cancels::begin(int slot, const std::string& id) {
+Cancels::Flag Cancels::begin(int slot, const std::string& name) {
   const std::lock_guard lock(mutex_);
-  const auto early = std::ranges::find(early_, std::pair(slot, id));
+  const auto early = std::ranges::find(early_, std::pair(slot, name));
   auto flag = std::make_shared<std::atomic<bool>>(early != early_.end());
   if (early != early_.end()) early_.erase(early);
-  running_[slot] = {id, flag};
+  running_[slot] = {name, flag};
   return flag;
 }
 
@@ -18,15 +18,15 @@ void Cancels::end(int slot) {
   running_.erase(slot);
 }
 
-void Cancels::cancel(int slot, const std::string& id) {
+void Cancels::cancel(int slot, const std::string& name) {
   const std::lock_guard lock(mutex_);
   const auto found = running_.find(slot);
-  if (found != running_.end() && found->second.id == id) {
+  if (found != running_.end() && found->second.name == name) {
     found->second.flag->store(true);
     return;
   }
   if (early_.size() == max_remembered) early_.pop_front();
-  early_.emplace_back(slot, id);
+  early_.emplace_back(slot, name);
 }
 
 void Cancels::cancel_all() {

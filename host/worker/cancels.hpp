@@ -17,15 +17,16 @@ class Cancels {
  public:
   using Flag = std::shared_ptr<std::atomic<bool>>;
 
-  // The flag of a prediction that starts now; already set if its cancel came first.
-  Flag begin(int slot, const std::string& id);
+  // The flag of a run that starts now; already set if its cancel came first. No two runs have one
+  // name.
+  Flag begin(int slot, const std::string& name);
   void end(int slot);
-  void cancel(int slot, const std::string& id);
+  void cancel(int slot, const std::string& name);
   void cancel_all();  // those running now
 
  private:
   struct Running {
-    std::string id;
+    std::string name;
     Flag flag;
   };
   static constexpr std::size_t max_remembered = 1000;

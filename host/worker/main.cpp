@@ -60,6 +60,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // besides the end of the control channel
+  prctl(PR_SET_CHILD_SUBREAPER, 1);  // what a template leaves behind ends with us
   signal(SIGINT, SIG_IGN);           // Ctrl-C is for the host, which then cancels
   signal(SIGPIPE, SIG_IGN);
   // libtorch's threads sleep while they wait: spinning ones slow a busy machine down many times.

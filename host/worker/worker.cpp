@@ -1,6 +1,8 @@
 #include "host/worker/worker.hpp"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <cstdlib>
 #include <utility>
@@ -8,9 +10,29 @@
 #include "host/base/paths.hpp"
 #include "host/worker/bench.hpp"
 #include "host/worker/crash_report.hpp"
+#include "host/worker/log_limit.hpp"
 #include "host/worker/sdk_host/sdk_error.hpp"
 
 namespace dream::worker {
+namespace {
+
+// What a run is called between host and worker: no later run has the same name.
+std::string run_of(const nlohmann::json& message) {
+  return message.value("id", "") + '#' + std::to_string(message.value("run", std::uint64_t{0}));
+}
+
+// Said behind an error that looks like an allocation that failed, if memory is limited here.
+std::string memory_hint(const std::string& error) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_DATA, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return "";
+  const bool is_memory = error.find("bad_alloc") != std::string::npos ||
+                         error.find("allocate memory") != std::string::npos ||
+                         error.find("out of memory") != std::string::npos;
+  if (!is_memory) return "";
+  return " (a worker may have " + std::to_string(limit.rlim_cur >> 20) + " MiB)";
+}
+
+}  // namespace
 
 Errands::Errands() : thread_([this] { work(); }) {}
 
@@ -76,13 +98,15 @@ void Worker::handle(const nlohmann::json& message) {
       }
     });
   } else if (type == "cancel") {
-    cancels_.cancel(message.at("slot").get<int>(), message.at("id").get<std::string>());
+    cancels_.cancel(message.at("slot").get<int>(), run_of(message));
   } else if (type == "healthcheck") {
     errands_.add([this, name = message.value("template", "")] { healthcheck(name); });
   } else if (type == "engine_info") {
     errands_.add([this] { engine_info(); });
   } else if (type == "bench") {
     errands_.add([this, message] { bench(message); });
+  } else if (type == "ping") {
+    control_.send({{"type", "pong"}});
   } else if (type == "residents") {
     residents();  // at once: it waits for no load
   } else {
@@ -221,30 +245,66 @@ void Worker::serve_slot(int slot) {
 // Runs it to its end. Returns the `done` message.
 nlohmann::json Worker::run_prediction(int slot, const nlohmann::json& message) {
   const std::string id = message.value("id", "");
-  const std::string name = message.value("template", "");
-  const Cancels::Flag canceled = cancels_.begin(slot, id);
-  const CrashContext context(("template " + name + ", prediction " + id).c_str());
+  const Cancels::Flag canceled = cancels_.begin(slot, run_of(message));
+  const CrashContext context(
+      ("template " + message.value("template", "") + ", prediction " + id).c_str());
   nlohmann::json done = {{"type", "done"}, {"status", "succeeded"}};
+  {
+    const std::lock_guard lock(runs_mutex_);
+    ++runs_;
+  }
   try {
-    LoadedTemplate* loaded = find(name);
-    if (loaded == nullptr) throw std::runtime_error("no template '" + name + "' is loaded");
-    host::BlockingChannel& channel = *slots_[static_cast<std::size_t>(slot)];
-    const bool train = message.value("entry", "predict") == "train";
-    loaded->run(
-        train ? LoadedTemplate::Entry::train : LoadedTemplate::Entry::predict,
-        {id, name, message.at("input"), message.at("output_dir").get<std::string>(),
-         message.value("previews", false)},
-        [&](const nlohmann::json& news) { channel.send(news); }, *canceled);
+    run_template(slot, message, *canceled);
   } catch (const SdkError& error) {
     done["status"] = error.code() == DREAM_CANCELED ? "canceled" : "failed";
-    if (error.code() != DREAM_CANCELED) done["error"] = error.what();
+    if (error.code() != DREAM_CANCELED) done["error"] = error.what() + memory_hint(error.what());
     if (error.code() == DREAM_INVALID_INPUT) done["bad_input"] = true;
   } catch (const std::exception& error) {
     done["status"] = "failed";
-    done["error"] = error.what();
+    done["error"] = error.what() + memory_hint(error.what());
   }
   cancels_.end(slot);
+  reap_if_unused();
   return done;
+}
+
+void Worker::run_template(int slot, const nlohmann::json& message,
+                          const std::atomic<bool>& canceled) {
+  const std::string name = message.value("template", "");
+  LoadedTemplate* loaded = find(name);
+  if (loaded == nullptr) throw std::runtime_error("no template '" + name + "' is loaded");
+  host::BlockingChannel& channel = *slots_[static_cast<std::size_t>(slot)];
+  const bool train = message.value("entry", "predict") == "train";
+  LogLimit logs;
+  const auto send = [&](const nlohmann::json& news) {
+    const bool is_log = news.at("type") == "log";
+    if (!is_log || logs.pass(news.at("message").get_ref<const std::string&>())) channel.send(news);
+  };
+  const auto tell_dropped = [&] {
+    if (logs.dropped_lines() > 0)
+      channel.send({{"type", "dropped_logs"},
+                    {"lines", logs.dropped_lines()},
+                    {"bytes", logs.dropped_bytes()}});
+  };
+  try {
+    loaded->run(train ? LoadedTemplate::Entry::train : LoadedTemplate::Entry::predict,
+                {message.value("id", ""), name, message.at("input"),
+                 message.at("output_dir").get<std::string>()},
+                send, canceled);
+  } catch (...) {
+    tell_dropped();
+    throw;
+  }
+  tell_dropped();
+}
+
+// Children that a template started and never waited for, and what these have left behind, become
+// zombies of ours. They are cleared away when no run is there that may yet wait for one.
+void Worker::reap_if_unused() {
+  const std::lock_guard lock(runs_mutex_);
+  if (--runs_ > 0) return;
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
 }
 
 // The host has drained its predictions, or does not want to wait for them.

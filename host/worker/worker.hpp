@@ -3,6 +3,7 @@
 // cancel is never kept waiting.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -59,6 +60,8 @@ class Worker {
 
   void serve_slot(int slot);
   nlohmann::json run_prediction(int slot, const nlohmann::json& message);
+  void run_template(int slot, const nlohmann::json& message, const std::atomic<bool>& canceled);
+  void reap_if_unused();
   void stop();
 
   host::BlockingChannel control_;
@@ -71,6 +74,8 @@ class Worker {
   std::map<std::string, LoadedTemplate*> aliases_;  // the names init gave them
   Errands errands_;
   std::vector<std::thread> slot_threads_;
+  std::mutex runs_mutex_;  // of what follows
+  int runs_ = 0;
 };
 
 }  // namespace dream::worker

@@ -8,13 +8,14 @@ namespace dream::host {
 namespace {
 
 constexpr std::size_t max_line_bytes = 64U << 10;
+constexpr std::size_t max_bytes_per_second = 16U << 20;
 constexpr std::size_t max_drain_bytes = 1U << 20;  // a pipe holds less: endless output ends here
 
 }  // namespace
 
 LineReader::LineReader(boost::asio::io_context& io, UniqueFd fd,
                        std::function<void(std::string_view)> on_line)
-    : descriptor_(io, fd.release()), on_line_(std::move(on_line)) {
+    : descriptor_(io, fd.release()), on_line_(std::move(on_line)), pause_(io) {
   descriptor_.non_blocking(true);
 }
 
@@ -31,8 +32,23 @@ void LineReader::read_more() {
         if (error)
           self->flush();
         else if (self->descriptor_.is_open())
-          self->read_more();
+          self->pace(size);
       });
+}
+
+void LineReader::pace(std::size_t bytes) {
+  constexpr std::chrono::seconds second(1);
+  const auto now = std::chrono::steady_clock::now();
+  if (now - second_ >= second) {
+    second_ = now;
+    bytes_this_second_ = 0;
+  }
+  bytes_this_second_ += bytes;
+  if (bytes_this_second_ < max_bytes_per_second) return read_more();
+  pause_.expires_at(second_ + second);
+  pause_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    if (!error && self->descriptor_.is_open()) self->read_more();
+  });
 }
 
 void LineReader::drain() {
@@ -51,6 +67,7 @@ void LineReader::drain() {
 void LineReader::close() {
   boost::system::error_code ignored;
   descriptor_.close(ignored);
+  pause_.cancel();
   on_line_ = nullptr;
 }
 

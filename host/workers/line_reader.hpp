@@ -3,6 +3,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,7 +17,8 @@ namespace dream::host {
 class LineReader : public std::enable_shared_from_this<LineReader> {
  public:
   // `on_line` gets each line with its '\n', as valid UTF-8. A carriage return ends a line too, so
-  // progress bars come out as lines; lines above 64 KiB come in pieces.
+  // progress bars come out as lines; lines above 64 KiB come in pieces. Who writes more than 16 MiB
+  // a second has to wait: the loop is there for others too.
   LineReader(boost::asio::io_context& io, UniqueFd fd,
              std::function<void(std::string_view line)> on_line);
 
@@ -26,12 +29,16 @@ class LineReader : public std::enable_shared_from_this<LineReader> {
 
  private:
   void read_more();
+  void pace(std::size_t bytes);
   void take(std::string_view bytes);
   void flush();
 
   boost::asio::posix::stream_descriptor descriptor_;
   std::function<void(std::string_view)> on_line_;
   std::string line_;
+  boost::asio::steady_timer pause_;
+  std::chrono::steady_clock::time_point second_{};
+  std::size_t bytes_this_second_ = 0;
   char chunk_[16384];
 };
 

@@ -12,11 +12,14 @@
 //    "request_weights":BOOL, "setup":BOOL}
 //        memory_budget 0: no limit. request_weights: diffusion templates have the input `weights`.
 //        setup false: describe the templates only; create() is not called, libtorch not loaded.
-//   {"type":"cancel", "slot":N, "id":ID}     an id that is not running (yet) is remembered
+//   {"type":"cancel", "slot":N, "id":ID, "run":N?}
+//        one that is not running (yet) is remembered. `run` tells runs of one id apart: a cancel
+//        that comes too late must not hit the next.
 //   {"type":"healthcheck", "template":NAME}
 //   {"type":"inspect", "path":PATH}          `dream weights inspect`
 //   {"type":"engine_info"}                   loads the engine: `dream version`
 //   {"type":"bench", "target":"unet|generate", "size":PIXELS, "steps":N, "batch":N}   `dream bench`
+//   {"type":"ping"}                          is the process alive? answered at once
 //   {"type":"residents"}                     what the engine keeps in memory: GET /metrics
 //   {"type":"shutdown"}
 // control, worker → host
@@ -31,10 +34,11 @@
 //    "peak_memory_bytes":N, "device", "dtype", "libtorch" | "error":TEXT, "bad_input":BOOL?}
 //   {"type":"residents_result", "memory_budget":BYTES,
 //    "residents":[{"kind", "name", "bytes", "uses", "in_use":BOOL, "idle_s"}…]}
+//   {"type":"pong"}
 //   {"type":"idle", "slot":N}                the slot can take the next predict
 //
 // slot, host → worker
-//   {"type":"predict", "id":ID, "template":NAME, "entry":"predict|train", "input":OBJECT,
+//   {"type":"predict", "id":ID, "run":N?, "template":NAME, "entry":"predict|train", "input":OBJECT,
 //    "output_dir":DIR, "previews":BOOL}
 //        entry: "predict" when absent; "train" calls the template's trainer.
 //        previews: whether `preview` messages are wanted; false when absent.
@@ -47,6 +51,7 @@
 //   {"type":"preview", "picture":N, "step":N, "steps":N, "image":DATA_URL}
 //        what is being drawn, small and approximate; several a second at most
 //   {"type":"metric", "name":NAME, "value":JSON, "mode":"replace|increment|append"}
+//   {"type":"dropped_logs", "lines":N, "bytes":N}   so many did not fit into what a run may log
 //   {"type":"done", "status":"succeeded|failed|canceled", "error":TEXT?, "bad_input":BOOL?}
 //        then `idle` on control. bad_input: it failed because of a value the client chose.
 //
@@ -71,5 +76,7 @@
 namespace dream::host::protocol {
 
 inline constexpr unsigned max_frame_bytes = 128U << 20;  // above the 100 MiB of an HTTP body
+// Of all log messages of a run together. More would only be dropped by the host.
+inline constexpr unsigned max_log_bytes = 16U << 20;
 
 }  // namespace dream::host::protocol

@@ -4,12 +4,12 @@
 
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "host/base/logging.hpp"
 #include "host/base/mime.hpp"
 
 namespace dream::host {
-
 namespace {
 
 LogSource source_of(const std::string& level) {
@@ -17,31 +17,42 @@ LogSource source_of(const std::string& level) {
                                                 : LogSource::standard_output;
 }
 
-}  // namespace
-
-void end_prediction(Prediction& prediction, const Outcome& outcome) {
-  switch (outcome.status) {
-    case Status::succeeded:
-      return prediction.succeed();
-    case Status::canceled:
-      return prediction.cancel();
-    default:
-      return prediction.fail(outcome.error, outcome.bad_input);
+// What a value takes in memory, roughly. No recursion: values come as deep as they like.
+std::uint64_t footprint(const nlohmann::json& value) {
+  constexpr std::uint64_t node_bytes = 32;
+  std::uint64_t bytes = 0;
+  std::vector<const nlohmann::json*> rest{&value};
+  while (!rest.empty()) {
+    const nlohmann::json& next = *rest.back();
+    rest.pop_back();
+    bytes += node_bytes;
+    if (next.is_string()) bytes += next.get_ref<const std::string&>().size();
+    if (next.is_object())
+      for (auto item = next.begin(); item != next.end(); ++item) {
+        bytes += item.key().size() + node_bytes;
+        rest.push_back(&item.value());
+      }
+    if (next.is_array())
+      for (const auto& item : next) rest.push_back(&item);
   }
+  return bytes;
 }
+
+}  // namespace
 
 void Slot::begin(std::shared_ptr<Prediction> prediction) {
   release();
+  ++run_number_;
   taken_ = true;
   run_ = std::make_shared<int>();
   prediction_ = std::move(prediction);
 }
 
-bool Slot::on_message(const nlohmann::json& message) {
+Slot::Said Slot::on_message(const nlohmann::json& message) {
   const auto type = message.at("type").get<std::string>();
   if (prediction_ == nullptr || outcome_) {
     log_at("warning", "a worker sent '" + type + "' for a run that is over");
-    return false;
+    return Said::news;
   }
   const auto prediction = prediction_;  // an observer may end the run
   if (type == "log") {
@@ -52,7 +63,9 @@ bool Slot::on_message(const nlohmann::json& message) {
     else
       prediction->log(text, source_of(level));
   } else if (type == "output") {
-    on_output(message);
+    return on_output(message);
+  } else if (type == "dropped_logs") {
+    prediction->drop_logs(message.at("lines").get<std::uint64_t>());
   } else if (type == "progress") {
     prediction->progress({message.at("step"), message.at("steps"), message.value("elapsed_s", 0.0),
                           message.value("label", "")});
@@ -67,14 +80,24 @@ bool Slot::on_message(const nlohmann::json& message) {
   } else {
     throw std::runtime_error("unknown message type '" + type + "' on a slot's channel");
   }
-  return type == "done";
+  return type == "done" ? Said::done : Said::news;
 }
 
-void Slot::on_output(const nlohmann::json& message) {
+Slot::Said Slot::on_output(const nlohmann::json& message) {
+  if (over_limit_) return Said::news;
   OutputItem item;
   if (!message.contains("path")) {
     item.value = message.at("value");
-    return prediction_->output(std::move(item));
+    value_bytes_ += footprint(item.value);
+  }
+  value_bytes_ += sizeof item;
+  if (value_bytes_ > limits_.value_bytes)
+    return refuse_output(
+        fmt::format("the output is larger than {} MiB: what is so large belongs into a file",
+                    limits_.value_bytes >> 20));
+  if (!message.contains("path")) {
+    prediction_->output(std::move(item));
+    return Said::news;
   }
   item.path = message.at("path").get<std::string>();
   // A name is a name: a template cannot make a client write elsewhere.
@@ -83,10 +106,29 @@ void Slot::on_output(const nlohmann::json& message) {
   item.media_type = message.value("media_type", "");
   if (item.media_type.empty()) item.media_type = media_type_of(item.name);
   std::error_code error;
-  if (std::filesystem::is_regular_file(item.path, error))
-    return prediction_->output(std::move(item));
-  output_error_ = fmt::format("the output file '{}' does not exist", item.name);
-  prediction_->log(output_error_, LogSource::standard_error);
+  if (!std::filesystem::is_regular_file(item.path, error)) {
+    output_error_ = fmt::format("the output file '{}' does not exist", item.name);
+    prediction_->log(output_error_, LogSource::standard_error);
+    return Said::news;
+  }
+  const auto bytes = std::filesystem::file_size(item.path, error);
+  if (limits_.file_bytes > 0 && bytes > limits_.file_bytes)
+    return refuse_output(fmt::format("the output file '{}' has {} MiB, more than the {} MiB that "
+                                     "this server hands out in an answer",
+                                     item.name, bytes >> 20, limits_.file_bytes >> 20));
+  prediction_->output(std::move(item));
+  return Said::news;
+}
+
+Slot::Said Slot::refuse_output(const std::string& why) {
+  over_limit_ = true;
+  output_error_ = why;
+  return Said::too_much;
+}
+
+void Slot::request_cancel(const Outcome& outcome) {
+  cancel_requested_ = true;
+  cancel_outcome_ = outcome;
 }
 
 void Slot::on_done(const nlohmann::json& message) {
@@ -97,7 +139,7 @@ void Slot::on_done(const nlohmann::json& message) {
   else if (status == "succeeded")
     outcome.error = output_error_;
   else if (status == "canceled")
-    outcome = {Status::canceled, {}};
+    outcome = cancel_requested_ ? cancel_outcome_ : Outcome{Status::canceled};
   else if (status != "failed")
     throw std::runtime_error("unknown status '" + status + "' in done");
   else if (outcome.error.empty())
@@ -121,7 +163,8 @@ void Slot::release() {
   prediction_ = nullptr;
   outcome_.reset();
   output_error_.clear();
-  taken_ = idle_ = cancel_requested_ = false;
+  value_bytes_ = 0;
+  taken_ = idle_ = cancel_requested_ = over_limit_ = false;
   run_.reset();
 }
 

@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -14,20 +15,17 @@
 
 namespace dream::host {
 
-// How a run ended.
-struct Outcome {
-  Status status = Status::failed;
-  std::string error = {};
-  bool bad_input = false;
+// What a run may put out: both are held or read by the host.
+struct OutputLimits {
+  std::uint64_t value_bytes = 256U << 20;  // all values of a run together, as they lie in memory
+  std::uint64_t file_bytes = 0;            // each file; 0: no limit
 };
-
-void end_prediction(Prediction& prediction, const Outcome& outcome);
 
 // A run is over when the worker has said both `done` (on the slot's channel) and `idle` (on the
 // control channel), in whichever order they are read.
 class Slot {
  public:
-  explicit Slot(boost::asio::io_context& io) : timer_(io) {}
+  Slot(boost::asio::io_context& io, OutputLimits limits) : timer_(io), limits_(limits) {}
 
   bool is_free() const { return !taken_; }
   // The running prediction, or null; null as well for a slot that is only waiting for its `idle`.
@@ -37,11 +35,21 @@ class Slot {
   bool half_over() const { return taken_ && outcome_.has_value() != idle_; }
 
   void begin(std::shared_ptr<Prediction> prediction);
-  // A message of the slot's channel; true if it was `done`. Throws std::exception if it breaks the
-  // protocol.
-  bool on_message(const nlohmann::json& message);
+  // Of the run that has begun last: ids may come again, this does not.
+  std::uint64_t run_number() const { return run_number_; }
+  // A message of the slot's channel. Throws std::exception if it breaks the protocol.
+  enum class Said {
+    news,
+    done,
+    too_much,  // an output beyond the limits, for the first time; what follows is dropped
+  };
+  Said on_message(const nlohmann::json& message);
   void on_idle() { idle_ = taken_; }
-  void request_cancel() { cancel_requested_ = true; }
+  // Once the worker heeds the cancel, the prediction ends with `outcome`.
+  void request_cancel(const Outcome& outcome);
+  const Outcome& cancel_outcome() const { return cancel_outcome_; }
+  // Why the output cannot be delivered, or empty.
+  const std::string& output_error() const { return output_error_; }
 
   // Runs `action` after `limit` unless the slot is freed or another limit is set before.
   void limit(std::chrono::milliseconds limit, std::function<void()> action);
@@ -55,13 +63,19 @@ class Slot {
   void release();  // the slot is free
 
  private:
-  void on_output(const nlohmann::json& message);
+  Said on_output(const nlohmann::json& message);
+  Said refuse_output(const std::string& why);
   void on_done(const nlohmann::json& message);
 
   boost::asio::steady_timer timer_;
+  const OutputLimits limits_;
   std::shared_ptr<Prediction> prediction_;
   std::optional<Outcome> outcome_;
+  Outcome cancel_outcome_;
   std::string output_error_;  // an output that cannot be delivered fails the run
+  std::uint64_t value_bytes_ = 0;
+  std::uint64_t run_number_ = 0;
+  bool over_limit_ = false;
   bool taken_ = false;
   bool idle_ = false;
   bool cancel_requested_ = false;

@@ -7,9 +7,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <string_view>
 #include <system_error>
 
 #include "host/base/unique_fd.hpp"
@@ -29,11 +31,17 @@ void close_the_rest_on_exec() {
   for (int fd = first; fd < enough; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+// What a child that could not start tells its parent.
+struct Failure {
+  int error;
+  char what[120];
+};
+
 // Runs between fork and exec: only async-signal-safe calls, since other threads may have held
-// locks.
-void become_program(const SpawnSpec& spec, char* const* argv, pid_t parent) {
+// locks. Result: what failed, with its reason in errno.
+const char* become_program(const SpawnSpec& spec, char* const* argv, char* const* environment,
+                           pid_t parent) {
   ::setpgid(0, 0);
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != parent) return;
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
   for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &standard, nullptr);
@@ -41,19 +49,39 @@ void become_program(const SpawnSpec& spec, char* const* argv, pid_t parent) {
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   const int nothing = ::open("/dev/null", O_RDONLY);
-  if (nothing < 0 || ::dup2(nothing, STDIN_FILENO) < 0) return;
+  if (nothing < 0 || ::dup2(nothing, STDIN_FILENO) < 0) return "its standard input";
   if (::dup2(spec.stdout_fd, STDOUT_FILENO) < 0 || ::dup2(spec.stderr_fd, STDERR_FILENO) < 0)
-    return;
+    return "its standard output";
+  if (spec.sandbox != nullptr)
+    if (const char* failed = spec.sandbox->enter()) return failed;
+  // After the sandbox, which may change the user: that would undo it.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != parent) return "its parent";
   close_the_rest_on_exec();
   for (const int fd : spec.inherited_fds)
-    if (!keep_open(fd)) return;
-  ::execv(argv[0], argv);
+    if (!keep_open(fd)) return "its channels";
+  ::execve(argv[0], argv, environment);
+  return "the program";
+}
+
+// The inherited environment behind what is set; the first of two with one name counts.
+std::vector<char*> environment_of(std::vector<std::string>& set) {
+  std::vector<char*> all;
+  for (auto& entry : set) all.push_back(entry.data());
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const auto name = text.substr(0, text.find('=') + 1);
+    const bool replaced = std::any_of(set.begin(), set.end(),
+                                      [&](const auto& other) { return other.starts_with(name); });
+    if (!replaced) all.push_back(*entry);
+  }
+  all.push_back(nullptr);
+  return all;
 }
 
 }  // namespace
 
 pid_t spawn(const SpawnSpec& spec) {
-  int report[2];  // the child writes errno here; exec closes it
+  int report[2];  // the child writes its Failure here; exec closes it
   if (::pipe2(report, O_CLOEXEC) != 0)
     throw std::system_error(errno, std::generic_category(), "pipe");
   const UniqueFd report_read(report[0]);
@@ -64,24 +92,28 @@ pid_t spawn(const SpawnSpec& spec) {
   std::vector<char*> argv{program.data()};
   for (auto& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
+  std::vector<std::string> set = spec.environment;
+  const std::vector<char*> environment = environment_of(set);
 
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) throw std::system_error(errno, std::generic_category(), "fork");
   if (pid == 0) {
-    become_program(spec, argv.data(), parent);
-    const int error = errno;
-    if (::write(report[1], &error, sizeof error) < 0) ::_exit(126);
+    const char* what = become_program(spec, argv.data(), environment.data(), parent);
+    Failure failure{errno, {}};
+    std::strncpy(failure.what, what, sizeof failure.what - 1);
+    if (::write(report[1], &failure, sizeof failure) < 0) ::_exit(126);
     ::_exit(127);
   }
   { const UniqueFd closed = std::move(report_write); }
-  int error = 0;
+  Failure failure{};
   ssize_t got = 0;
-  do got = ::read(report_read.get(), &error, sizeof error);
+  do got = ::read(report_read.get(), &failure, sizeof failure);
   while (got < 0 && errno == EINTR);
   if (got > 0) {
     ::waitpid(pid, nullptr, 0);
-    throw std::system_error(error, std::generic_category(), "cannot start " + program);
+    throw std::system_error(failure.error, std::generic_category(),
+                            "cannot start " + program + ": " + failure.what);
   }
   return pid;
 }

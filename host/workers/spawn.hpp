@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "host/workers/sandbox.hpp"
+
 namespace dream::host {
 
 struct SpawnSpec {
@@ -15,11 +17,14 @@ struct SpawnSpec {
   std::vector<int> inherited_fds;      // keep their numbers in the child; all others are closed
   int stdout_fd = -1;
   int stderr_fd = -1;
+  std::vector<std::string> environment;  // NAME=value, before what the child inherits
+  const SandboxEntry* sandbox = nullptr;
 };
 
 // The process id of the new child. It leads its own process group, so that Ctrl-C in a terminal
 // reaches the host alone and kill(-pid) reaches its helpers; stdin is /dev/null; it gets SIGKILL
-// when the calling thread ends. Throws std::system_error, naming the program, if it cannot start.
+// when the calling thread ends. Throws std::system_error, naming the program and what failed, if it
+// cannot start.
 pid_t spawn(const SpawnSpec& spec);
 
 // "killed by signal 9 (SIGKILL)", "exited with code 3": a status of waitpid() for people.

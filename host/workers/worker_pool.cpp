@@ -11,6 +11,7 @@ namespace dream::host {
 namespace {
 
 constexpr std::size_t max_setup_log_bytes = 1U << 20;
+constexpr std::string_view setup_log_cut = "[the set-up's logs end here: they reached 1 MiB]\n";
 
 }  // namespace
 
@@ -44,6 +45,9 @@ struct WorkerPool::State {
   SetupReport report;
   std::vector<nlohmann::json> schemas;
   std::vector<std::function<void()>> on_settled;
+  std::function<void()> on_room;
+  bool room_posted = false;
+  std::uint64_t respawns = 0;
   boost::asio::steady_timer shutdown_limit;
   bool stopping = false;
   std::function<void()> on_stopped;
@@ -56,6 +60,7 @@ struct WorkerPool::State {
   Health next_phase() const;
   void add_setup_log(std::string_view lines);
   void post(std::function<void()> action);
+  void tell_room();
 };
 
 std::size_t WorkerPool::State::count(WorkerUnit::State state) const {
@@ -79,6 +84,7 @@ void WorkerPool::State::changed() {
     shutdown_limit.cancel();
     return post(std::exchange(on_stopped, nullptr));
   }
+  tell_room();
   const Health before = std::exchange(phase, next_phase());
   if (phase == before) return;
   if (phase == Health::starting) {
@@ -99,8 +105,18 @@ void WorkerPool::State::changed() {
 }
 
 void WorkerPool::State::add_setup_log(std::string_view lines) {
-  if (phase == Health::starting && report.logs.size() + lines.size() < max_setup_log_bytes)
-    report.logs += lines;
+  if (phase != Health::starting || report.logs.ends_with(setup_log_cut)) return;
+  const bool fits = report.logs.size() + lines.size() < max_setup_log_bytes;
+  report.logs += fits ? lines : setup_log_cut;
+}
+
+// Once for all that happens in one turn of the loop, and never from within what happened.
+void WorkerPool::State::tell_room() {
+  if (!on_room || std::exchange(room_posted, true)) return;
+  post([this] {
+    room_posted = false;
+    if (on_room) on_room();
+  });
 }
 
 void WorkerPool::State::post(std::function<void()> action) {
@@ -133,7 +149,8 @@ WorkerPool::WorkerPool(boost::asio::io_context& io, WorkerOptions options)
   for (int i = 0; i < units; ++i) {
     state->units.push_back(std::make_unique<WorkerUnit>(
         io, chosen, slots / units,
-        WorkerUnit::Events{[state] { state->changed(); },
+        WorkerUnit::Events{[state] { state->changed(); }, [state] { state->tell_room(); },
+                           [state] { ++state->respawns; },
                            [state](std::string_view lines) { state->add_setup_log(lines); },
                            [state](const auto& schemas) { state->schemas = schemas; }}));
   }
@@ -203,9 +220,34 @@ bool WorkerPool::run(std::shared_ptr<Prediction> prediction, const nlohmann::jso
   return true;
 }
 
-void WorkerPool::cancel(const Prediction& prediction) {
+bool WorkerPool::can_run(const std::string& template_name) const {
+  return state_->unit_for(template_name) != nullptr;
+}
+
+void WorkerPool::cancel(const Prediction& prediction, const Outcome& outcome) {
   for (const auto& unit : state_->units)
-    if (unit->cancel(prediction)) return;
+    if (unit->cancel(prediction, outcome)) return;
+}
+
+std::size_t WorkerPool::capacity() const {
+  std::size_t sum = 0;
+  for (const auto& unit : state_->units) sum += unit->capacity(0);
+  return sum;
+}
+
+std::size_t WorkerPool::capacity(const std::string& template_name) const {
+  const int limit = state_->max_concurrency(template_name);
+  std::size_t sum = 0;
+  for (const auto& unit : state_->units) sum += unit->capacity(limit);
+  return sum;
+}
+
+void WorkerPool::on_room(std::function<void()> callback) {
+  state_->on_room = std::move(callback);
+}
+
+std::uint64_t WorkerPool::respawns() const {
+  return state_->respawns;
 }
 
 void WorkerPool::request(nlohmann::json message, std::function<void(nlohmann::json)> done) {

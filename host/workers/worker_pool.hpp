@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "host/predictions/prediction.hpp"
+#include "host/workers/sandbox.hpp"
+#include "host/workers/slot.hpp"
 
 namespace dream::host {
 
@@ -33,14 +35,18 @@ struct WorkerOptions {
   bool request_weights = false;    // requests may name the weights they want
   int slots = 1;
   bool slot_isolation = false;  // one process per slot instead of one for all
-  std::chrono::seconds setup_limit{0};  // a set-up that takes longer fails; 0: none
   bool setup = true;            // false: describe the templates only, nothing is loaded
   int max_respawns = 5;         // in a row, without a READY between them lasting `steady_after`
   std::chrono::milliseconds respawn_delay{
       250};  // before the first respawn, then doubled up to 30 s
   std::chrono::milliseconds steady_after{60'000};
+  std::chrono::milliseconds setup_limit{0};  // a set-up that takes longer has failed; 0: no limit
+  std::chrono::milliseconds watchdog_limit{60'000};  // a process silent so long is killed; 0: never
   std::chrono::milliseconds cancel_limit{10'000};  // a run that ignores its cancel longer is killed
   std::chrono::milliseconds idle_limit{5'000};     // between a run's `done` and the slot's `idle`
+  OutputLimits output_limits;
+  Sandbox sandbox;
+  std::filesystem::path scratch;  // for temporary files of the processes; empty: the system's
 };
 
 enum class Health { starting, ready, busy, setup_failed, unhealthy, defunct };
@@ -83,8 +89,22 @@ class WorkerPool {
   // Gives the prediction to a free slot and starts it; false if none is free for its template. The
   // pool drives it to a terminal state whatever happens to the worker; the slot is free before the
   // terminal event is emitted, which never happens before run() returns.
+  // Throws std::length_error for an input that is too long for a message.
   bool run(std::shared_ptr<Prediction> prediction, const nlohmann::json& resolved_input);
-  void cancel(const Prediction& prediction);
+  // Whether run() would find a slot.
+  bool can_run(const std::string& template_name) const;
+  // Asks the run to stop; it ends with `outcome`, at the latest when its worker is ended for
+  // ignoring that, unless it came to another end before.
+  void cancel(const Prediction& prediction, const Outcome& outcome = {Status::canceled});
+
+  // How many can run at a time in the processes that are ready: of all templates, of one.
+  std::size_t capacity() const;
+  std::size_t capacity(const std::string& template_name) const;
+  // `callback` runs, soon, whenever a prediction that was refused a slot may find one, and when the
+  // health changes. One at a time; null for none.
+  void on_room(std::function<void()> callback);
+  // How many processes were started in the place of one that died.
+  std::uint64_t respawns() const;
 
   // One control message and its answer: "inspect", "engine_info", "healthcheck", "residents". An
   // answer with

@@ -3,23 +3,33 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <system_error>
 
+#include "host/base/ids.hpp"
 #include "host/base/unique_fd.hpp"
+#include "host/workers/oom_kills.hpp"
 #include "host/workers/spawn.hpp"
+#include "host/workers/strays.hpp"
 
 namespace dream::host {
 namespace {
 
 // A worker that has closed its channels but lives on is killed after this.
 constexpr auto closing_limit = std::chrono::seconds(2);
+// What the kernel does not end this long after SIGKILL will not be waited for.
+constexpr auto kill_limit = std::chrono::seconds(10);
 // A line on stderr this short before the end is taken for the cause of death.
 constexpr auto last_words_limit = std::chrono::seconds(5);
+
+// All that run: not to be taken for strays of theirs. The host has one thread.
+std::vector<pid_t> living;
 
 struct FdPair {
   UniqueFd ours;
@@ -41,13 +51,19 @@ FdPair make_pipe() {
 
 }  // namespace
 
-WorkerProcess::WorkerProcess(boost::asio::io_context& io, const std::filesystem::path& program,
-                             int slots, Handlers handlers)
-    : handlers_(std::move(handlers)), child_ended_(io, SIGCHLD), closing_(io) {
+WorkerProcess::WorkerProcess(boost::asio::io_context& io, const WorkerLaunch& launch,
+                             Handlers handlers)
+    : handlers_(std::move(handlers)),
+      sandbox_(launch.sandbox),
+      end_strays_(launch.end_strays),
+      oom_kills_before_(oom_kills()),
+      child_ended_(io, SIGCHLD),
+      closing_(io) {
+  adopt_strays();
   std::vector<UniqueFd> ends;
   std::vector<UniqueFd> their_ends;
   SpawnSpec spec;
-  for (int i = 0; i <= slots; ++i) {
+  for (int i = 0; i <= launch.slots; ++i) {
     FdPair pair = make_socket_pair();
     spec.inherited_fds.push_back(pair.theirs.get());
     ends.push_back(std::move(pair.ours));
@@ -55,13 +71,22 @@ WorkerProcess::WorkerProcess(boost::asio::io_context& io, const std::filesystem:
   }
   FdPair out = make_pipe();
   FdPair err = make_pipe();
-  spec.program = program;
+  spec.program = launch.program;
   spec.stdout_fd = out.theirs.get();
   spec.stderr_fd = err.theirs.get();
+  spec.sandbox = &sandbox_;
   const auto& fds = spec.inherited_fds;
   spec.arguments = {"--control-fd", std::to_string(fds.front()), "--slot-fds",
                     fmt::format("{}", fmt::join(fds.begin() + 1, fds.end(), ","))};
+  spec.environment = {worker_mark()};
+  if (!launch.scratch.empty()) {
+    scratch_ = launch.scratch / ("tmp-" + new_id());
+    std::filesystem::create_directories(scratch_);
+    sandbox_.hand_over(scratch_);
+    spec.environment.push_back("TMPDIR=" + scratch_.string());
+  }
   pid_ = spawn(spec);
+  living.push_back(pid_);
   std::vector<UniqueFd> outputs;
   outputs.push_back(std::move(out.ours));
   outputs.push_back(std::move(err.ours));
@@ -97,6 +122,7 @@ WorkerProcess::~WorkerProcess() {
     kill();
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
     }
+    forget();
   }
   close();
 }
@@ -118,6 +144,12 @@ void WorkerProcess::kill(const std::string& why) {
   if (kill_reason_.empty()) kill_reason_ = why;
   ::kill(-pid_, SIGKILL);
   ::kill(pid_, SIGKILL);  // before it has made its own group, the line above reaches nobody
+  closing_.expires_after(kill_limit);
+  closing_.async_wait([this, guard = std::weak_ptr(alive_)](const auto& error) {
+    if (error || guard.expired()) return;
+    forget();  // it will be reaped as a stray, one day
+    finish(kill_reason_ + " (and the kernel does not end it)");
+  });
 }
 
 void WorkerProcess::channel_ended(const std::string& violation) {
@@ -136,13 +168,25 @@ void WorkerProcess::await_end() {
 
 void WorkerProcess::reap() {
   int status = 0;
-  const pid_t reaped = ::waitpid(pid_, &status, WNOHANG);
-  if (reaped == 0) return await_end();  // another child's signal
-  ::kill(-pid_, SIGKILL);               // helpers it may have left behind
-  pid_ = -1;
+  rusage usage{};
+  const pid_t reaped = ::wait4(pid_, &status, WNOHANG, &usage);
+  if (reaped == 0) {  // the signal was for another child
+    if (end_strays_) end_strays(living);
+    return await_end();
+  }
+  ::kill(-pid_, SIGKILL);  // helpers it may have left behind
+  forget();
   for (const auto& channel : channels_) channel->drain();
   drain_output();
-  const std::string reason = reason_of(status);
+  finish(reason_of(status, std::int64_t{usage.ru_maxrss} * 1024));
+}
+
+void WorkerProcess::forget() {
+  living.erase(std::remove(living.begin(), living.end(), pid_), living.end());
+  pid_ = -1;
+}
+
+void WorkerProcess::finish(const std::string& reason) {
   close();
   const auto exited = std::move(handlers_.exited);
   exited(reason);  // may destroy us
@@ -156,22 +200,29 @@ void WorkerProcess::note_output(std::string_view line, bool is_stderr) {
   handlers_.output(line, is_stderr);
 }
 
-std::string WorkerProcess::reason_of(int status) const {
+std::string WorkerProcess::reason_of(int status, std::int64_t peak_bytes) const {
   if (!kill_reason_.empty()) return kill_reason_;
   std::string reason = describe_wait_status(status);
   const bool from_outside = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  if (from_outside && oom_kills() > oom_kills_before_)
+    return fmt::format("out of memory: the kernel ended it when it held {} MiB ({})",
+                       peak_bytes >> 20, reason);
   const bool fresh = std::chrono::steady_clock::now() - last_stderr_time_ < last_words_limit;
   if (!from_outside && fresh && !last_stderr_line_.empty()) reason += ": " + last_stderr_line_;
   return reason;
 }
 
 void WorkerProcess::close() {
+  if (alive_ == nullptr) return;
   alive_.reset();
   boost::system::error_code ignored;
   child_ended_.cancel(ignored);
   closing_.cancel();
   for (const auto& channel : channels_) channel->close();
   for (const auto& output : outputs_) output->close();
+  if (end_strays_) end_strays(living);
+  std::error_code left;
+  if (!scratch_.empty()) std::filesystem::remove_all(scratch_, left);
 }
 
 }  // namespace dream::host

@@ -22,12 +22,24 @@ std::string answer_to(const std::string& request_type) {
   return request_type == "engine_info" ? request_type : request_type + "_result";
 }
 
+std::string seconds_text(milliseconds time) {
+  return fmt::format("{} s", static_cast<double>(time.count()) / 1000);
+}
+
 }  // namespace
 
 WorkerUnit::WorkerUnit(boost::asio::io_context& io, const WorkerOptions& options, int slots,
                        Events events)
-    : options_(options), io_(io), events_(std::move(events)), timer_(io) {
-  for (int i = 0; i < slots; ++i) slots_.push_back(std::make_unique<Slot>(io));
+    : options_(options),
+      io_(io),
+      events_(std::move(events)),
+      timer_(io),
+      setup_timer_(io),
+      watchdog_(
+          io, options.watchdog_limit, [this] { process_->send({{"type", "ping"}}); },
+          [this] { kill("it did not answer for " + seconds_text(options_.watchdog_limit)); }) {
+  for (int i = 0; i < slots; ++i)
+    slots_.push_back(std::make_unique<Slot>(io, options.output_limits));
 }
 
 void WorkerUnit::start() {
@@ -39,7 +51,9 @@ void WorkerUnit::spawn() {
   set_state(State::starting);
   try {
     process_ = std::make_unique<WorkerProcess>(
-        io_, options_.program, static_cast<int>(slots_.size()),
+        io_,
+        WorkerLaunch{options_.program, static_cast<int>(slots_.size()), options_.sandbox,
+                     options_.scratch},
         WorkerProcess::Handlers{
             [this](const nlohmann::json& message) { on_control(message); },
             [this](int slot, const nlohmann::json& message) { on_slot(slot, message); },
@@ -47,22 +61,13 @@ void WorkerUnit::spawn() {
             [this](const std::string& reason) { on_exit(reason); }});
     log_at("debug", fmt::format("worker {} started", process_->pid()));
     process_->send(init_message());
-    if (options_.setup_limit.count() > 0) limit_setup();
-  } catch (const std::system_error& error) {
+    limit_setup();
+    watchdog_.start();
+  } catch (const std::exception& error) {
     events_.setup_log(fmt::format("{}\n", error.what()));
     log_at("error", error.what());
     plan_respawn();
   }
-}
-
-void WorkerUnit::limit_setup() {
-  after(options_.setup_limit, [this] {
-    if (state_ != State::starting || setup_refused_) return;
-    setup_refused_ = true;
-    events_.setup_log("worker setup timed out\n");
-    log_at("error", "worker setup timed out");
-    kill("its set-up took too long");
-  });
 }
 
 nlohmann::json WorkerUnit::init_message() const {
@@ -81,14 +86,33 @@ nlohmann::json WorkerUnit::init_message() const {
           {"setup", options_.setup}};
 }
 
+// A set-up that hangs would leave the server STARTING for ever.
+void WorkerUnit::limit_setup() {
+  if (options_.setup_limit.count() == 0) return;
+  setup_timer_.expires_after(options_.setup_limit);
+  setup_timer_.async_wait([this, guard = std::weak_ptr(alive_)](const auto& error) {
+    if (error || guard.expired() || state_ != State::starting) return;
+    setup_refused_ = true;
+    const auto text =
+        "worker setup timed out: it took longer than " + seconds_text(options_.setup_limit);
+    process_->drain_output();
+    log_at("error", text);
+    events_.setup_log(text + '\n');
+    kill(text);
+  });
+}
+
 void WorkerUnit::stop() {
   stopping_ = true;
   timer_.cancel();
+  setup_timer_.cancel();
+  watchdog_.stop();  // a process on its way out reads no questions
   if (process_ == nullptr) return set_state(State::stopped);
   process_->send({{"type", "shutdown"}});
 }
 
 void WorkerUnit::kill(const std::string& why) {
+  watchdog_.stop();
   if (process_ != nullptr) process_->kill(why);
 }
 
@@ -108,10 +132,12 @@ void WorkerUnit::run(std::shared_ptr<Prediction> prediction, const nlohmann::jso
   const auto free =
       std::find_if(slots_.begin(), slots_.end(), [](const auto& slot) { return slot->is_free(); });
   process_->drain_output();  // what was printed before belongs to nobody
+  process_->hand_over(prediction->folder());
   const Snapshot& snapshot = prediction->snapshot();
   process_->send(static_cast<int>(free - slots_.begin()),
                  {{"type", "predict"},
                   {"id", snapshot.id},
+                  {"run", (*free)->run_number() + 1},
                   {"template", snapshot.template_name},
                   {"entry", snapshot.entry},
                   {"input", resolved_input},
@@ -121,23 +147,35 @@ void WorkerUnit::run(std::shared_ptr<Prediction> prediction, const nlohmann::jso
   prediction->start();
 }
 
-bool WorkerUnit::cancel(const Prediction& prediction) {
+std::size_t WorkerUnit::capacity(int max_concurrency) const {
+  if (state_ != State::ready || planned_end_ || stopping_) return 0;
+  if (max_concurrency <= 0) return slots_.size();
+  return std::min(slots_.size(), static_cast<std::size_t>(max_concurrency));
+}
+
+bool WorkerUnit::cancel(const Prediction& prediction, const Outcome& outcome) {
   const auto found = std::find_if(slots_.begin(), slots_.end(), [&](const auto& slot) {
     return slot->prediction().get() == &prediction;
   });
   if (found == slots_.end()) return false;
-  Slot& slot = **found;
-  if (slot.cancel_requested()) return true;
-  slot.request_cancel();
-  process_->send(
-      {{"type", "cancel"}, {"slot", found - slots_.begin()}, {"id", prediction.snapshot().id}});
+  cancel_slot(static_cast<int>(found - slots_.begin()), outcome);
+  return true;
+}
+
+void WorkerUnit::cancel_slot(int index, const Outcome& outcome) {
+  Slot& slot = *slots_.at(static_cast<std::size_t>(index));
+  if (slot.cancel_requested()) return;
+  slot.request_cancel(outcome);
+  process_->send({{"type", "cancel"},
+                  {"slot", index},
+                  {"id", slot.prediction()->snapshot().id},
+                  {"run", slot.run_number()}});
   slot.limit(options_.cancel_limit, [this, &slot] {
     slot.prediction()->log("The template ignores cancel: its worker is ended.");
     log_at("warning", "template ignores cancel: " + slot.prediction()->snapshot().template_name);
     planned_end_ = true;
     process_->kill("another prediction of this worker ignored its cancel");
   });
-  return true;
 }
 
 void WorkerUnit::request(nlohmann::json message, std::function<void(nlohmann::json)> done) {
@@ -150,6 +188,7 @@ void WorkerUnit::on_control(const nlohmann::json& message) {
   if (type == "ready") return on_ready(message);
   if (type == "setup_failed") return on_setup_failed(message);
   if (type == "log") return on_log(message);
+  if (type == "pong") return watchdog_.answered();
   if (type != "idle") return on_answer(type, message);
   Slot& slot = *slots_.at(message.at("slot").get<std::size_t>());
   slot.on_idle();
@@ -158,12 +197,15 @@ void WorkerUnit::on_control(const nlohmann::json& message) {
 
 void WorkerUnit::on_slot(int index, const nlohmann::json& message) {
   Slot& slot = *slots_.at(static_cast<std::size_t>(index));
-  if (slot.on_message(message)) settle(slot);
+  const Slot::Said said = slot.on_message(message);
+  if (said == Slot::Said::done) settle(slot);
+  if (said == Slot::Said::too_much) cancel_slot(index, {Status::failed, slot.output_error()});
 }
 
 void WorkerUnit::on_ready(const nlohmann::json& message) {
   if (state_ != State::starting) throw std::runtime_error("'ready' from a worker that was ready");
   const auto schemas = message.at("templates").get<std::vector<nlohmann::json>>();
+  setup_timer_.cancel();
   process_->drain_output();
   ready_since_ = std::chrono::steady_clock::now();
   was_ready_ = true;
@@ -184,8 +226,8 @@ void WorkerUnit::on_setup_failed(const nlohmann::json& message) {
 
 void WorkerUnit::on_log(const nlohmann::json& message) {
   const auto text = message.at("message").get<std::string>();
-  log_at(message.value("level", "info"), text);
   if (state_ == State::starting) events_.setup_log(text + '\n');
+  log_worker_line(message.value("level", "info"), text);
 }
 
 void WorkerUnit::on_answer(const std::string& type, const nlohmann::json& message) {
@@ -214,7 +256,15 @@ void WorkerUnit::on_output(std::string_view line, bool is_stderr) {
     if (running == 1)
       return only->log(line, is_stderr ? LogSource::standard_error : LogSource::standard_output);
   }
-  log_at("info", line.substr(0, line.size() - 1));
+  log_worker_line("info", line.substr(0, line.size() - 1));
+}
+
+// To the server's log, which a worker must not fill.
+void WorkerUnit::log_worker_line(std::string_view level, std::string_view line) {
+  if (!server_log_.pass()) return;
+  if (const auto dropped = server_log_.take_dropped(); dropped > 0)
+    log_at("warning", fmt::format("{} lines of a worker's output were dropped", dropped));
+  log_at(level, line);
 }
 
 // Ends the run of a slot as far as the worker's messages allow.
@@ -223,8 +273,10 @@ void WorkerUnit::settle(Slot& slot) {
     if (slot.prediction() != nullptr) process_->drain_output();
     const auto ended = slot.take_prediction({});
     slot.release();
-    if (ended.prediction != nullptr) end_prediction(*ended.prediction, ended.outcome);
+    if (ended.prediction != nullptr && ended.outcome.status == Status::succeeded) respawns_ = 0;
+    if (ended.prediction != nullptr) ended.prediction->end(ended.outcome);
     replace_if_unused();
+    events_.room();
   } else if (slot.half_over() && slot.prediction() != nullptr) {
     slot.limit(options_.idle_limit, [this, &slot] { give_up_waiting(slot); });
   }
@@ -238,7 +290,7 @@ void WorkerUnit::give_up_waiting(Slot& slot) {
   planned_end_ = true;
   const auto ended =
       slot.take_prediction({Status::failed, "the worker ended the run without a result"});
-  end_prediction(*ended.prediction, ended.outcome);
+  ended.prediction->end(ended.outcome);
   replace_if_unused();
 }
 
@@ -251,6 +303,8 @@ void WorkerUnit::replace_if_unused() {
 void WorkerUnit::on_exit(const std::string& reason) {
   const auto last = std::move(process_);  // lives until we are through
   timer_.cancel();
+  setup_timer_.cancel();
+  watchdog_.stop();
   const std::string error = (planned_end_ ? "Worker ended: " : "Worker crashed: ") + reason;
   const bool expected = stopping_ || setup_refused_ || planned_end_;
   if (!expected) log_at("error", error);
@@ -266,7 +320,7 @@ void WorkerUnit::on_exit(const std::string& reason) {
   else
     plan_respawn();
   if (!in_setup && !expected) events_.setup_log(error + '\n');
-  for (const auto& [prediction, outcome] : ended) end_prediction(*prediction, outcome);
+  for (const auto& [prediction, outcome] : ended) prediction->end(outcome);
   for (const auto& request : requests) request.done({{"error", error}});
 }
 
@@ -274,7 +328,8 @@ std::vector<Slot::Ended> WorkerUnit::empty_slots(const std::string& error) {
   std::vector<Slot::Ended> ended;
   for (const auto& slot : slots_) {
     const bool to_cancel = planned_end_ && slot->cancel_requested();
-    auto end = slot->take_prediction({to_cancel ? Status::canceled : Status::failed, error});
+    auto end = slot->take_prediction(to_cancel ? slot->cancel_outcome()
+                                               : Outcome{Status::failed, error});
     slot->release();
     if (end.prediction != nullptr) ended.push_back(std::move(end));
   }
@@ -292,7 +347,10 @@ void WorkerUnit::plan_respawn() {
     delay = std::min(delay, longest_respawn_delay);
     ++respawns_;
   }
-  after(delay, [this] { spawn(); });
+  after(delay, [this] {
+    events_.respawned();
+    spawn();
+  });
   set_state(State::waiting);
 }
 

@@ -13,7 +13,9 @@
 #include <string_view>
 #include <vector>
 
+#include "host/workers/line_limit.hpp"
 #include "host/workers/slot.hpp"
+#include "host/workers/watchdog.hpp"
 #include "host/workers/worker_pool.hpp"
 #include "host/workers/worker_process.hpp"
 
@@ -25,6 +27,8 @@ class WorkerUnit {
 
   struct Events {
     std::function<void()> changed;  // state() is another one
+    std::function<void()> room;     // a slot may be free that was not
+    std::function<void()> respawned;
     std::function<void(std::string_view lines)> setup_log;
     std::function<void(const std::vector<nlohmann::json>& schemas)> ready;
   };
@@ -39,7 +43,10 @@ class WorkerUnit {
   // Whether a slot is free for a template of which `max_concurrency` may run here (0: any number).
   bool can_run(std::string_view template_name, int max_concurrency) const;
   void run(std::shared_ptr<Prediction> prediction, const nlohmann::json& resolved_input);
-  bool cancel(const Prediction& prediction);  // false: not running here
+  bool cancel(const Prediction& prediction, const Outcome& outcome);  // false: not running here
+  // How many of one template can run here at a time now (`max_concurrency` 0: any number); none in
+  // a process that is not ready.
+  std::size_t capacity(int max_concurrency) const;
   void request(nlohmann::json message, std::function<void(nlohmann::json)> done);
 
  private:
@@ -50,20 +57,22 @@ class WorkerUnit {
 
   void spawn();
   nlohmann::json init_message() const;
-  void limit_setup();
   void on_control(const nlohmann::json& message);
   void on_slot(int slot, const nlohmann::json& message);
   void on_output(std::string_view line, bool is_stderr);
+  void log_worker_line(std::string_view level, std::string_view line);
   void on_exit(const std::string& reason);
   void on_ready(const nlohmann::json& message);
   void on_setup_failed(const nlohmann::json& message);
   void on_log(const nlohmann::json& message);
   void on_answer(const std::string& type, const nlohmann::json& message);
+  void cancel_slot(int index, const Outcome& outcome);
   void settle(Slot& slot);
   void give_up_waiting(Slot& slot);
   void replace_if_unused();
   std::vector<Slot::Ended> empty_slots(const std::string& error);
   void plan_respawn();
+  void limit_setup();
   void after(std::chrono::milliseconds delay, std::function<void()> action);
   void set_state(State state);
 
@@ -74,7 +83,10 @@ class WorkerUnit {
   std::unique_ptr<WorkerProcess> process_;
   std::vector<std::unique_ptr<Slot>> slots_;
   std::deque<Request> requests_;
-  boost::asio::steady_timer timer_;
+  boost::asio::steady_timer timer_;  // of the next spawn, or of an exit that is due
+  boost::asio::steady_timer setup_timer_;
+  Watchdog watchdog_;
+  LineLimit server_log_;
   std::chrono::steady_clock::time_point ready_since_;
   int respawns_ = 0;
   bool was_ready_ = false;

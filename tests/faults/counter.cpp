@@ -18,6 +18,7 @@ class Counter {
     s.in(&Inputs::delay_ms, "delay_ms").doc("Pause before each").def(0).ge(0).le(60000);
     s.in(&Inputs::prefix, "prefix").doc("Begins each text").def("item");
     s.output<std::string>(dream::iterator);
+    s.max_concurrency(16);
   }
 
   void run(const Inputs& in, dream::Run& run) {

@@ -30,7 +30,7 @@ class Trainer {
     s.in(&Inputs::health, "health")
         .doc("How it feels after this run")
         .def("good")
-        .choices({"good", "bad", "slow"});
+        .choices({"good", "bad", "slow", "no"});
     s.in(&Inputs::token, "token").doc("A secret");
     s.in(&Inputs::tell, "tell").doc("Whether to fail with the secret in the message").def(false);
     s.output<std::string>();
@@ -67,9 +67,10 @@ class Trainer {
     run.emit(dream::File{path}, in.name + ".bin");
   }
 
-  void healthcheck() {
+  bool healthcheck() {
     if (health_ == 's') pause_ms(8000);
     if (health_ == 'b') throw dream::Error("feeling bad");
+    return health_ != 'n';
   }
 
  private:

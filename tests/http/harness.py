@@ -84,7 +84,8 @@ class Client:
 
 
 class Server(Client):
-    def __init__(self, *templates, args=(), env=None, wait="READY", weights="none"):
+    def __init__(self, *templates, args=(), env=None, wait="READY", weights="none",
+                 folder=None):
         super().__init__(free_port())
         self.log_file = tempfile.NamedTemporaryFile("w+", prefix="dream-log-", delete=False)
         self.downloads = tempfile.TemporaryDirectory(prefix="dream-downloads-")
@@ -94,10 +95,14 @@ class Server(Client):
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(
             [BUILD / "bin" / "dream", "serve", *templates, "--port", str(self.port), "--weights",
-             str(weights), *args], stderr=self.log_file, stdout=subprocess.DEVNULL, env=environment)
+             str(weights), *args], stderr=self.log_file, stdout=subprocess.DEVNULL, env=environment,
+            cwd=folder)
         if wait:
-            wait_until(self.listening, what="listening")
+            self.wait_listening()
             self.wait_for(wait)
+
+    def wait_listening(self):
+        wait_until(self.listening, what="listening")
 
     def listening(self):
         assert self.process.poll() is None, self.log()

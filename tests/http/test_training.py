@@ -44,7 +44,7 @@ def test_the_document_describes_both_entries(trainer):
     assert "/trainings/{training_id}/cancel" in document["paths"]
     enums = [schemas[prop["allOf"][0]["$ref"].rsplit("/", 1)[1]]["enum"]
              for prop in (schemas["Input"]["properties"]["health"], training["health"])]
-    assert enums == [["good", "bad", "slow"], ["fine"]]
+    assert enums == [["good", "bad", "slow", "no"], ["fine"]]
     echo = trainer.get("/templates/echo/openapi.json").json
     assert "TrainingInput" not in echo["components"]["schemas"]
     assert "/trainings" not in echo["paths"]
@@ -102,7 +102,10 @@ def test_healthcheck_of_the_template(serve):
     assert list(body) == ["status", "setup", "version", "user_healthcheck_error"]
     assert body["status"] == "UNHEALTHY"
     assert body["user_healthcheck_error"] == "Healthcheck failed: feeling bad"
-    assert server.predict({"health": "good"}).json["status"] == "succeeded"  # still accepted
+    assert server.predict({"health": "no"}).json["status"] == "succeeded"  # still accepted
+    assert server.get("/health-check").json["user_healthcheck_error"] == (
+        "Healthcheck failed: user-defined healthcheck returned False")
+    server.predict({"health": "good"})
     assert server.health() == "READY"
 
 

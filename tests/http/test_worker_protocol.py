@@ -114,6 +114,25 @@ def test_a_cancel_that_comes_first_is_remembered(worker, tmp_path):
     assert worker.run("sleeper", tmp_path, id="early", seconds=0)[-1]["status"] == "succeeded"
 
 
+def test_a_cancel_that_comes_too_late_spares_the_next_run_of_its_id(worker, tmp_path):
+    started(worker, "sleeper")
+
+    def predict(run):
+        worker.slots[0].send({"type": "predict", "id": "again", "run": run, "template": "sleeper",
+                              "input": {"seconds": 0}, "output_dir": str(tmp_path)})
+        return worker.slots[0].until("done")[-1]["status"]
+
+    assert predict(1) == "succeeded"
+    worker.control.send({"type": "cancel", "slot": 0, "id": "again", "run": 1})
+    worker.control.send({"type": "ping"})
+    assert worker.control.until("pong")[-1] == {"type": "pong"}
+    assert predict(2) == "succeeded"
+    worker.control.send({"type": "cancel", "slot": 0, "id": "again", "run": 3})
+    worker.control.send({"type": "ping"})
+    worker.control.until("pong")
+    assert predict(3) == "canceled"
+
+
 def test_a_run_that_ends_well_after_its_cancel_is_canceled(worker, tmp_path):
     started(worker, "ignores_cancel")
     worker.predict("ignores_cancel", tmp_path, id="p", seconds=0.6)

@@ -22,7 +22,7 @@ def main():
     arguments = parse_arguments()
     if arguments.list:
         for name, suite in suites.ALL.items():
-            print(f"{name:10} {'full' if suite.full_only else 'ci':5} {suite.about}")
+            print(f"{name:12} {'full' if suite.full_only else 'ci':5} {suite.about}")
         return 0
     chosen = arguments.suites or [
         name for name, suite in suites.ALL.items() if arguments.full or not suite.full_only]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
+from conformance_report import print_conformance
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 
@@ -74,16 +76,16 @@ def sanitized(preset, full):
     return gtest(preset, ["weights_tests", "test_engine_text"], SANITIZER_OPTIONS)
 
 
-def pytest(folder, full, preset="dev"):
+def pytest(folder, full, preset="dev", arguments=(), environment=None):
     if preset and not build(preset):
         return 0, 1
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.xml"
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "1200",
-             f"--junitxml={report}", ROOT / "tests" / folder],
+             f"--junitxml={report}", ROOT / "tests" / folder, *arguments],
             env=os.environ | {"DREAM_BUILD_DIR": str(BUILD / (preset or "dev")),
-                              "DREAM_FULL": "1" if full else ""}, cwd=ROOT)
+                              "DREAM_FULL": "1" if full else "", **(environment or {})}, cwd=ROOT)
         passed, failed = count_junit(report) if report.exists() else (0, 1)
     return passed, max(failed, 1 if done.returncode else 0)
 
@@ -117,12 +119,32 @@ def fuzz(full):
     return passed, max(failed, 0 if passed else 1)
 
 
+DIFFERENTIAL = ROOT / "tests/http/test_differential.py"
+FAULTS = [path for name in ("test_faults*.py", "test_kill_runs.py", "test_isolation.py")
+          for path in sorted((ROOT / "tests/http").glob(name))]
+
+
+def conformance(full):
+    """Beside the real Cog server, and its tests; closes with what came of them."""
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.jsonl"
+        counts = pytest("conformance", full, arguments=[DIFFERENTIAL, *FAULTS],
+                        environment={"DREAM_CONFORMANCE_REPORT": str(report)})
+        if report.exists():
+            print_conformance(report)
+    return counts
+
+
 ALL = {
     "tidy": Suite("house rules, as failing tests", lambda full: pytest("tidy", full, preset=None)),
     "unit": Suite("GoogleTest, all rooms", lambda full: ctest("dev")),
     "parity": Suite("engine against diffusers and transformers, live",
                     lambda full: pytest("parity", full)),
-    "http": Suite("the Cog wire, workers and crashes", lambda full: pytest("http", full)),
+    "http": Suite("the server as clients see it, workers and crashes",
+                  lambda full: pytest("http", full, arguments=[
+                      f"--ignore={path}" for path in (DIFFERENTIAL, *FAULTS)])),
+    "conformance": Suite("the Cog wire beside the real server, its own tests, faults, load",
+                         conformance),
     "cli": Suite("the dream program, as typed", lambda full: pytest("cli", full)),
     "web": Suite("the playground in a browser", lambda full: pytest("web", full)),
     "asan": Suite("unit tests of the torch-free rooms under ASan and UBSan (CI: the parsers)",

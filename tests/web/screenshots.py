@@ -1,4 +1,4 @@
-"""The pictures of docs/playground.md, made anew: `python tests/web/screenshots.py [FOLDER]`.
+"""Pictures of the playground for docs/: `python tests/web/screenshots.py [FOLDER]`.
 
 Serves the bundled model, draws foxes, photographs the page. FOLDER is docs/ unless given.
 """

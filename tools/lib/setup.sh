@@ -11,6 +11,7 @@ build_packages=(
 )
 test_packages=(
   libgtest-dev libgmock-dev clang-16 libclang-rt-16-dev curl procps abigail-tools chromium
+  wrk
 )
 torch_version=2.13.0
 oracle_wheels=(
@@ -24,7 +25,11 @@ original_annotator_wheel=controlnet-aux==0.0.1
 cog_wheels=(cog==0.23.1 replicate==1.0.7)
 # What drives Debian's chromium, and axe-core to judge the page; Playwright's own browsers are not
 # fetched.
-browser_wheels=(playwright==1.65.2 axe-playwright-python==0.1.8 greenlet)
+browser_wheels=(playwright==1.65.2 axe-playwright-python==0.1.8 greenlet==3.5.6)
+# Takes an OpenAPI document at its word; in an environment of its own, for what it asks for.
+schemathesis_wheel=schemathesis==4.32.5
+# Lints one. Runs on Debian's Node.
+redocly_package=@redocly/cli@1.34.20
 
 say() { printf 'dream: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -97,6 +102,24 @@ install_oracles() {
   echo "$wanted" >"$stamp"
 }
 
+# install_tool STAMP WANTED WHAT COMMAND…: once for each version.
+install_tool() {
+  local stamp="$root/.deps/$1.stamp" wanted=$2 what=$3
+  shift 3
+  [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+  quietly "$log" "installing $what" "$@"
+  echo "$wanted" >"$stamp"
+}
+
+install_document_tools() {
+  [ -d "$root/.deps/schemathesis" ] || python3 -m venv "$root/.deps/schemathesis"
+  install_tool schemathesis "$schemathesis_wheel" "schemathesis" \
+    "$root/.deps/schemathesis/bin/pip" install "$schemathesis_wheel"
+  if ! command -v npm >/dev/null; then install_packages nodejs npm; fi
+  install_tool redocly "$redocly_package" "the linter of OpenAPI documents" \
+    npm install --prefix "$root/.deps/redocly" --no-save --no-audit --no-fund "$redocly_package"
+}
+
 # setup run|test
 setup() {
   log="$root/.deps/setup.log"
@@ -109,7 +132,10 @@ setup() {
     say "not a Debian system: expecting the packages of tools/lib/setup.sh to be there"
   fi
   install_torch
-  if [ "$1" = test ]; then install_oracles; fi
+  if [ "$1" = test ]; then
+    install_oracles
+    install_document_tools
+  fi
 }
 
 # What one checkout has compiled serves another: paths below the root do not count.

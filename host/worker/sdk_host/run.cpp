@@ -195,7 +195,8 @@ const std::string& RunState::temp_folder() {
 }
 
 void RunState::log(std::string_view level, std::string_view message) const {
-  send_({{"type", "log"}, {"level", level}, {"message", message}});
+  const std::string_view line = message.empty() ? "\n" : message;  // an empty line is a line too
+  send_({{"type", "log"}, {"level", level}, {"message", line}});
 }
 
 void RunState::metric(std::string_view name, const nlohmann::json& value, std::string_view mode) {

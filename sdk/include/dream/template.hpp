@@ -3,7 +3,8 @@
 //   static void describe(dream::Schema<Inputs>&);       declares inputs and output
 //   explicit T(dream::Setup&)  or  T();                 set-up, once
 //   void run(const Inputs&, dream::Run&);               one prediction
-//   void healthcheck();                                 optional: throws if it cannot work any more
+//   void healthcheck();  or bool                        optional: throws, or returns false, if it
+//                                                       cannot work any more
 // and, if it can be trained, all three of
 //   struct TrainInputs { … };                           what a training receives
 //   static void describe_train(dream::Schema<TrainInputs>&);
@@ -162,8 +163,14 @@ struct Thunks {
   static dream_status* healthcheck(const dream_host* host, void* self) noexcept
     requires HasHealthcheck<T>
   {
-    return barrier(host, "healthcheck()",
-                   [&] { static_cast<Instance<T>*>(self)->self.healthcheck(); });
+    return barrier(host, "healthcheck()", [&] {
+      T& asked = static_cast<Instance<T>*>(self)->self;
+      if constexpr (std::same_as<decltype(asked.healthcheck()), bool>) {
+        if (!asked.healthcheck()) throw Error("user-defined healthcheck returned False");
+      } else {
+        asked.healthcheck();
+      }
+    });
   }
 };
 

@@ -2,6 +2,8 @@
 // written in `weights`, what a run does in the input "script": [[verb, argument…]…].
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -70,6 +72,57 @@ void write_file(Run& run, const json& step) {
       {{"type", "output"}, {"path", path}, {"name", step.at(step.size() > 3 ? 3 : 1)}});
 }
 
+// A process that leaves our group and our session, as daemons do. Its id is an output.
+void leave_daemon(Run& run) {
+  int report[2];
+  if (::pipe(report) != 0) return;
+  if (::fork() == 0) {
+    ::setsid();
+    if (::fork() != 0) std::_Exit(0);
+    const pid_t self = ::getpid();
+    if (::write(report[1], &self, sizeof self) < 0) std::_Exit(1);
+    sleep_for_ever();
+  }
+  pid_t daemon = 0;
+  if (::read(report[0], &daemon, sizeof daemon) < 0) return;
+  ::close(report[0]);
+  ::close(report[1]);
+  run.channel.send({{"type", "output"}, {"value", daemon}});
+}
+
+// What the process may do and where it writes, as outputs.
+void tell_limits(Run& run) {
+  rlimit core{};
+  rlimit files{};
+  rlimit data{};
+  ::getrlimit(RLIMIT_CORE, &core);
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  ::getrlimit(RLIMIT_DATA, &data);
+  const char* temporary = std::getenv("TMPDIR");
+  run.channel.send({{"type", "output"},
+                    {"value",
+                     {{"no_new_privs", ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)},
+                      {"core", core.rlim_max},
+                      {"files", files.rlim_max},
+                      {"data", data.rlim_max},
+                      {"uid", ::geteuid()},
+                      {"groups", ::getgroups(0, nullptr)},
+                      {"temporary", temporary == nullptr ? "" : temporary}}}});
+}
+
+void perform_more(Run& run, const json& step) {
+  const auto verb = step.at(0).get<std::string>();
+  if (verb == "stop") ::kill(::getpid(), SIGSTOP);
+  if (verb == "daemon") leave_daemon(run);
+  if (verb == "limits") tell_limits(run);
+  if (verb == "write") {
+    std::ofstream file(step.at(1).get<std::string>());
+    run.channel.send({{"type", "output"}, {"value", static_cast<bool>(file << "x" << std::flush)}});
+  }
+  if (verb == "dropped_logs")
+    run.channel.send({{"type", "dropped_logs"}, {"lines", step.at(1)}, {"bytes", 1}});
+}
+
 void perform(Run& run, const json& step) {
   const auto verb = step.at(0).get<std::string>();
   if (verb == "log")
@@ -100,6 +153,7 @@ void perform(Run& run, const json& step) {
   if (verb == "refuse") run.status = "failed", run.error = step.at(1), run.bad_input = true;
   if (verb == "no_idle") run.say_idle = false;
   if (verb == "no_done") run.say_done = false;
+  perform_more(run, step);
   if (verb == "wait_cancel") {
     while (!is_canceled(run.id)) sleep_ms(2);
     run.status = "canceled";
@@ -142,11 +196,13 @@ void set_up(const json& init) {
     if (std::filesystem::exists(file)) die("exit");
     std::ofstream(file) << "x";
   }
-  const int concurrency = weights == "serial" ? 1 : 8;
-  control->send(
-      {{"type", "ready"},
-       {"templates",
-        {{{"name", "fake"}, {"max_concurrency", concurrency}, {"output", {{"kind", "list"}}}}}}});
+  const int concurrency = weights == "serial" || weights == "pair" ? 1 : 8;
+  const auto schema = [](const char* name, int most) {
+    return json{{"name", name}, {"max_concurrency", most}, {"output", {{"kind", "list"}}}};
+  };
+  auto templates = json::array({schema("fake", concurrency)});
+  if (weights == "pair") templates.push_back(schema("other", 8));
+  control->send({{"type", "ready"}, {"templates", templates}});
 }
 
 std::vector<int> numbers(const char* text) {
@@ -176,6 +232,7 @@ int main(int argc, char** argv) {
     }
     if (type == "engine_info") control->send({{"type", "engine_info"}, {"torch", "none"}});
     if (type == "healthcheck") die("exit");
+    if (type == "ping") control->send({{"type", "pong"}});
     if (type == "shutdown") break;
   }
   std::_Exit(0);

@@ -83,6 +83,9 @@ TEST(Prediction, LogsEndAtTheirLimit) {
   const std::string& logs = prediction.snapshot().logs;
   EXPECT_LE(logs.size(), (16U << 20) + 100);
   EXPECT_TRUE(logs.ends_with("[the logs end here: they reached 16 MiB]\n"));
+  prediction.drop_logs(1000);
+  prediction.succeed();
+  EXPECT_TRUE(logs.ends_with("[1025 more lines were dropped]\n")) << logs.substr(logs.size() - 99);
 }
 
 TEST(Prediction, ProgressIsALineOfTheLogs) {
@@ -98,9 +101,18 @@ TEST(Prediction, ProgressIsALineOfTheLogs) {
 
 TEST(Prediction, AMetricThatIsRefusedIsLogged) {
   Prediction prediction({}, {});
-  prediction.metric("2nd", 1, "replace");
+  prediction.metric("predict_time", 1, "replace");
   EXPECT_EQ(prediction.snapshot().metrics, nlohmann::json::object());
-  EXPECT_NE(prediction.snapshot().logs.find("metric '2nd'"), std::string::npos);
+  EXPECT_NE(prediction.snapshot().logs.find("metric 'predict_time'"), std::string::npos);
+}
+
+TEST(Prediction, MetricsEndAtTheirLimit) {
+  Prediction prediction({}, {});
+  for (int i = 0; i < 40; ++i) prediction.metric("a", std::string(1U << 20, 'x'), "append");
+  EXPECT_LE(prediction.snapshot().metrics.at("a").size(), 17U);
+  EXPECT_EQ(prediction.snapshot().logs, "The metrics end here: they reached 16 MiB.\n");
+  for (int i = 0; i < 10; ++i) prediction.metric("steps", i, "increment");
+  EXPECT_FALSE(prediction.snapshot().metrics.contains("steps"));
 }
 
 TEST(Prediction, AnObserverThatThrowsDisturbsNobody) {
