@@ -64,7 +64,8 @@ void Session::stop() {
 
 asio::awaitable<void> Session::run() {
   try {
-    while (!stopping_ && co_await wait_for_request()) {
+    while (!stopping_) {
+      if (!co_await wait_for_request()) break;
       Parser parser;
       if (!co_await read_request(parser)) break;
       const unsigned version = parser.get().version();
@@ -192,7 +193,8 @@ asio::awaitable<bool> Session::write(const Response& response, bool head, unsign
       asio::buffer(top), asio::buffer(rest, std::min<std::size_t>(rest.size(), most_at_once))};
   co_await asio::async_write(stream_, first, into(error));
   rest += first[1].size();
-  co_return !error && co_await send(rest);
+  if (error) co_return false;
+  co_return co_await send(rest);
 }
 
 asio::awaitable<bool> Session::send(asio::const_buffer rest) {

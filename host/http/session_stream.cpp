@@ -64,9 +64,13 @@ asio::awaitable<bool> Session::send_pieces(BodyStream& body, bool chunked) {
   while (true) {
     due = false;
     const BodyPiece piece = body.next();
-    if (piece.bytes != nullptr && !co_await send_piece(*piece.bytes, chunked)) co_return false;
+    // Awaiting is a statement by itself: this compiler awaits the right side of && and || always.
+    if (piece.bytes != nullptr) {
+      if (!co_await send_piece(*piece.bytes, chunked)) co_return false;
+    }
     if (piece.last) {
-      co_return !chunked || co_await send(asio::buffer(std::string_view("0\r\n\r\n")));
+      if (!chunked) co_return true;
+      co_return co_await send(asio::buffer(std::string_view("0\r\n\r\n")));
     }
     if (piece.bytes != nullptr || due) continue;
     woken.expires_at(has_text ? Clock::now() + body.keep_alive_interval()
@@ -88,7 +92,8 @@ asio::awaitable<bool> Session::send_piece(std::string_view piece, bool chunked) 
     whole.append(piece).append("\r\n");
     co_return co_await send(asio::buffer(whole));
   }
-  if (!co_await send(asio::buffer(size)) || !co_await send(asio::buffer(piece))) co_return false;
+  if (!co_await send(asio::buffer(size))) co_return false;
+  if (!co_await send(asio::buffer(piece))) co_return false;
   co_return co_await send(asio::buffer(std::string_view("\r\n")));
 }
 
