@@ -64,7 +64,8 @@ void Session::stop() {
 
 asio::awaitable<void> Session::run() {
   try {
-    while (!stopping_ && co_await wait_for_request()) {
+    while (!stopping_) {
+      if (!co_await wait_for_request()) break;
       Parser parser;
       if (!co_await read_request(parser)) break;
       const unsigned version = parser.get().version();

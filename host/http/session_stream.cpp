@@ -21,8 +21,6 @@ auto into(boost::beast::error_code& error) {
   return asio::redirect_error(asio::use_awaitable, error);
 }
 
-// Throughout: no co_await behind && or ||, where GCC 12 may run it whatever stands before.
-
 // However the sending ends, the source hears of it.
 struct Closing {
   BodyStream& body;
@@ -66,6 +64,7 @@ asio::awaitable<bool> Session::send_pieces(BodyStream& body, bool chunked) {
   while (true) {
     due = false;
     const BodyPiece piece = body.next();
+    // Awaiting is a statement by itself: this compiler awaits the right side of && and || always.
     if (piece.bytes != nullptr) {
       if (!co_await send_piece(*piece.bytes, chunked)) co_return false;
     }

@@ -10,7 +10,7 @@ from conftest import BUILD, ROOT, TEST_TEMPLATES
 
 # Those that a picture leads differ in their names alone: one stands for all.
 IN_TREE = [BUILD / f"lib/dream/templates/{name}.so" for name in ("vanilla", "controlnet-canny")]
-HEALTHY = ["echo", "sleeper", "counter", "trainer", "files"]
+HEALTHY = ["echo", "sleeper", "counter", "trainer", "file_series"]
 FAULTS = {row["name"]: row
           for row in json.loads((ROOT / "tests/faults/faults.json").read_text())}
 CHECKS = ["note", "exports", "describe", "schema", "set-up", "run", "two-in-one", "bad-input",

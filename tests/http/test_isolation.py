@@ -41,6 +41,7 @@ def test_a_worker_that_does_not_answer(serve):
 def test_an_ignored_cancel(serve, receiver):
     server = serve("echo", "ignores_cancel", args=["--cancel-limit", "1"])
     server.start({"seconds": 60}, "ignores_cancel", id="deaf", webhook=receiver.url)
+    wait_until(lambda: any(body.get("logs") for body in receiver.of("deaf")), what="its log")
     server.post("/predictions/deaf/cancel")
     end = receiver.terminal("deaf", 6)
     assert end["status"] == "canceled" and "ignores cancel" in end["logs"]

@@ -14,7 +14,7 @@ from harness import JSON, Server, wait_until
 
 @pytest.fixture(scope="module")
 def server():
-    with_slots = Server("counter", "echo", "trainer", "files", args=["--concurrency", "3"])
+    with_slots = Server("counter", "echo", "trainer", "file_series", args=["--concurrency", "3"])
     yield with_slots
     with_slots.kill()
 
@@ -190,7 +190,7 @@ def test_progress_for_those_who_ask(server):
 
 
 def test_files_come_as_data_urls(server):
-    with Stream(server.port, "POST", "/templates/files/predictions",
+    with Stream(server.port, "POST", "/templates/file_series/predictions",
                 {"input": {"count": 2, "name": "#.txt"}}) as stream:
         events = list(stream)
     chunks = [event.data["chunk"] for event in events if event.name == "output"]

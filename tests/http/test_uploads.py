@@ -69,7 +69,7 @@ def bucket(stored):
 
 @pytest.fixture(scope="module")
 def server(stored):
-    one = Server("files", "trainer", "echo",
+    one = Server("file_series", "trainer", "echo",
                  args=["--upload-url", f"{stored.url}/up", "--concurrency", "3"])
     yield one
     one.kill()
@@ -142,7 +142,7 @@ def test_an_upload_that_stays_refused_fails_it_after_the_retries(server, bucket)
 
 
 def test_nobody_listens(serve):
-    server = serve("files", args=["--upload-url", "http://127.0.0.1:1/x"])
+    server = serve("file_series", args=["--upload-url", "http://127.0.0.1:1/x"])
     body = server.predict({"count": 1}).json
     assert body["status"] == "failed" and body["error"].startswith("cannot upload file-0.txt: ")
 
@@ -170,10 +170,10 @@ def test_redirects_are_followed_and_locations_believed(server, bucket):
 
 
 def test_signed_urls_keep_their_query_and_names_are_escaped(serve, bucket):
-    server = serve("files", args=["--upload-url", f"{bucket.url}/signed?sig=a/b&e=1"])
-    body = server.predict({"count": 1, "name": "a b#?%.png"}).json
-    assert bucket.paths() == ["/signed/a%20b%23%3F%25.png?sig=a/b&e=1"]
-    assert body["output"] == [f"{bucket.url}/signed/a%20b%23%3F%25.png"]
+    server = serve("file_series", args=["--upload-url", f"{bucket.url}/signed?sig=a/b&e=1"])
+    body = server.predict({"count": 1, "name": "a b##?%.png"}).json
+    assert bucket.paths() == ["/signed/a%20b0%23%3F%25.png?sig=a/b&e=1"]
+    assert body["output"] == [f"{bucket.url}/signed/a%20b0%23%3F%25.png"]
 
 
 def test_equal_names_do_not_meet(server, bucket):
@@ -187,13 +187,13 @@ def test_large_files(server, bucket):
 
 
 def test_a_url_that_cannot_be_used_is_refused_at_the_start(serve):
-    server = serve("files", args=["--upload-url", "ftp://x/"], wait=None)
+    server = serve("file_series", args=["--upload-url", "ftp://x/"], wait=None)
     assert server.wait_exit() == 2
     assert "'ftp://x/' is not an http or https URL" in server.log()
 
 
 def test_legacy_uploads_go_where_the_client_says(serve, bucket, receiver):
-    server = serve("files", args=["--compat", "legacy", "--upload-url", f"{bucket.url}/op"])
+    server = serve("file_series", args=["--compat", "legacy", "--upload-url", f"{bucket.url}/op"])
     body = server.predict({"count": 1}, output_file_prefix=f"{bucket.url}/mine/").json
     assert body["output"] == [f"{bucket.url}/mine/file-0.txt"]
     path, headers, content = bucket.puts[0]

@@ -17,6 +17,7 @@
 
 #include "sdk/engine/pipeline/embeddings.hpp"
 #include "sdk/engine/pipeline/stable_diffusion.hpp"
+#include "sdk/engine/pipeline/preview.hpp"
 #include "sdk/engine/pipeline/stages.hpp"
 #include "weights/formats/weight_file.hpp"
 
@@ -240,8 +241,10 @@ struct Probe {
       const auto condition = condition_on_image(parts, request, plan);
       const Controls controls(parts, request);
       const int count = operation.value("together", 1);
+      PreviewCache cache;
+      Previews previews(request, parts.vae, cache);
       outputs[out] = at::cat(draw_latents(parts, request, plan, condition, controls,
-                                          operation.value("first", 0), count, states));
+                                          operation.value("first", 0), count, states, previews));
     } else {
       throw std::runtime_error("unknown operation " + op);
     }

@@ -58,4 +58,4 @@ class Files {
 
 }  // namespace
 
-DREAM_TEMPLATE(Files, "files", "1.0.0", "Puts out files.")
+DREAM_TEMPLATE(Files, "file_series", "1.0.0", "Puts out files.")
