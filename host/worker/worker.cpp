@@ -289,7 +289,7 @@ void Worker::run_template(int slot, const nlohmann::json& message,
   try {
     loaded->run(train ? LoadedTemplate::Entry::train : LoadedTemplate::Entry::predict,
                 {message.value("id", ""), name, message.at("input"),
-                 message.at("output_dir").get<std::string>()},
+                 message.at("output_dir").get<std::string>(), message.value("previews", false)},
                 send, canceled);
   } catch (...) {
     tell_dropped();

@@ -1,14 +1,13 @@
 """COG_ variables, train mode, weights from a URL, and the `python` of Cog images."""
 
-import http.server
 import os
 import pathlib
 import subprocess
-import threading
 import time
 
 import pytest
 from harness import BUILD, JSON, free_port, wait_until
+from tuned_models import Files, tuned_zip
 
 SHIM = BUILD / "libexec" / "dream" / "python"
 
@@ -47,50 +46,26 @@ def test_train_mode_trains_on_both_routes(serve):
     assert server.post("/predictions", {"input": {}}).json["detail"][0]["loc"][-1] == "name"
 
 
-class Weights(http.server.BaseHTTPRequestHandler):
-    content = b""
-
-    def do_GET(self):
-        time.sleep(0.3)
-        if self.path == "/missing.safetensors":
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.content)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(self.content)
-
-    do_HEAD = do_GET
-
-    def log_message(self, *arguments):
-        pass
-
-
 @pytest.fixture
-def weights_url(tmp_path):
-    """A small whole model behind a URL."""
-    header = b'{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
-    Weights.content = len(header).to_bytes(8, "little") + header + bytes(4)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Weights)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+def files():
+    served = Files({"/my/output.zip?signature=s": tuned_zip(1)})
+    yield served
+    served.close()
 
 
-def test_weights_from_a_url(serve, weights_url):
-    url = f"{weights_url}/w.safetensors?signature=s"
+def test_weights_from_a_url(serve, files):
+    url = f"{files.url}/my/output.zip?signature=s"
+    files.pause_s = 0.3
     server = serve("echo", weights="", env={"COG_WEIGHTS": url}, wait=None)
     wait_until(server.listening, what="listening")
     assert server.health() in ("STARTING", "READY")
     server.wait_for("READY")
-    assert "fetching the weights" in server.log()
+    assert "fetching the weights" in server.log() and files.bodies
     assert server.predict({"text": "x"}).status == 200
 
 
-def test_weights_that_cannot_be_fetched_fail_the_set_up(serve, weights_url):
-    server = serve("echo", weights="", env={"COG_WEIGHTS": f"{weights_url}/missing.safetensors"},
+def test_weights_that_cannot_be_fetched_fail_the_set_up(serve, files):
+    server = serve("echo", weights="", env={"COG_WEIGHTS": f"{files.url}/missing.safetensors"},
                    wait="SETUP_FAILED")
     setup = server.get("/health-check").json["setup"]
     assert setup["status"] == "failed" and "cannot fetch the weights" in setup["logs"]
