@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -41,7 +42,9 @@ class Connection {
   // Reads until `end` has come, or the connection ends.
   std::string read_until(const std::string& end) {
     char buffer[65536];
-    while (read_.find(end) == std::string::npos) {
+    std::size_t looked_at = 0;
+    while (read_.find(end, looked_at) == std::string::npos) {
+      looked_at = read_.size() - std::min(read_.size(), end.size());
       const ssize_t size = ::recv(socket_, buffer, sizeof buffer, 0);
       if (size <= 0) break;
       read_.append(buffer, static_cast<std::size_t>(size));
