@@ -15,6 +15,7 @@ class IgnoresCancel {
     s.output<std::string>();
   }
   void run(const Inputs& in, dream::Run& run) {
+    run.info("working");
     for (int tenths = 0; tenths < static_cast<int>(in.seconds * 10); ++tenths) {
       const timespec pause{0, 100000000};
       nanosleep(&pause, nullptr);
