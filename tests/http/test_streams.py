@@ -240,7 +240,7 @@ def test_a_reader_that_stands_still_holds_nobody_up(serve):
         client.sendall(f"POST /predictions HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n"
                        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
                        f"{body}".encode())
-        time.sleep(0.5)
+        server.wait_for("BUSY")
         server.wait_for("READY", limit_s=60)
         client.settimeout(10)
         received = b""

@@ -157,10 +157,10 @@ def test_health_and_other_slots_answer_during_a_run(tmp_path):
 
 def test_no_more_runs_at_once_than_the_template_allows(tmp_path):
     with Worker(slots=2) as worker:
-        started(worker, "counter")  # allows one
+        started(worker, "ignores_cancel")  # allows one
         begin = time.monotonic()
         for slot in (0, 1):
-            worker.predict("counter", tmp_path, slot=slot, id=str(slot), count=1, delay_ms=300)
+            worker.predict("ignores_cancel", tmp_path, slot=slot, id=str(slot), seconds=0.3)
         for slot in (0, 1):
             assert worker.slots[slot].until("done")[-1]["status"] == "succeeded"
         assert time.monotonic() - begin > 0.6

@@ -7,6 +7,7 @@ by its attributes. `python stub_server.py [PORT]` runs it by hand.
 import base64
 import http.server
 import json
+import secrets
 import struct
 import sys
 import threading
@@ -183,6 +184,7 @@ class StubHandler(http.server.BaseHTTPRequestHandler):
             return self.answer(406, {"error": "This model does not support streaming responses. "
                                               "Add @cog.streaming to predict() to enable SSE."})
         state.requests.append(body)
+        body.setdefault("id", secrets.token_hex(13))
         found = problems(body.get("input", {}))
         if found:
             return self.answer(422, {"detail": found})

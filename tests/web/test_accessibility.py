@@ -10,7 +10,7 @@ PHONE = {"width": 390, "height": 844}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_in_all_its_states(open_page, ui, scheme):
+def test_the_page_in_all_its_states(ui, open_page, scheme):
     playground = open_page(f"{ui.url}/ui", color_scheme=scheme, reduced_motion="reduce").ready()
     playground.check_accessibility(f"{scheme}: the empty page")
     playground.button("Give a link: Picture").click()
@@ -31,7 +31,7 @@ def test_the_page_in_all_its_states(open_page, ui, scheme):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_dialogs_and_a_run(open_page, ui, stub, scheme):
+def test_dialogs_and_a_run(ui, open_page, stub, scheme):
     playground = open_page(f"{ui.url}/ui", color_scheme=scheme, reduced_motion="reduce").ready()
     playground.choose_file("Picture", "p.png", png_bytes(Image.new("RGB", (64, 64), "white")))
     playground.button("Paint: Picture mask").click()
@@ -59,7 +59,7 @@ def test_a_narrow_page_does_not_scroll_sideways(open_page, vanilla):
     expect(playground.button("Generate")).to_be_in_viewport()
 
 
-def test_the_theme_can_be_chosen_and_is_kept(open_page, ui):
+def test_the_theme_can_be_chosen_and_is_kept(ui, open_page):
     playground = open_page(f"{ui.url}/ui", color_scheme="light").ready()
     colour = "getComputedStyle(document.body).backgroundColor"
     light = playground.page.evaluate(colour)

@@ -43,14 +43,14 @@ def watch(playground):
 
 def test_a_fox_appears_step_by_step(playground, vanilla):
     watch(playground)
-    fill_fox(playground, steps=8)
+    fill_fox(playground, steps=60)    # some two seconds: previews come two a second
     playground.generate()
     expect(playground.button("Generating …")).to_have_attribute("aria-disabled", "true")
     playground.finished()
 
     seen = playground.page.evaluate("window.seen")
     steps = {int(found[1]) for text in seen["texts"]
-             if (found := re.match(r"Step (\d+) of 8", text))}
+             if (found := re.match(r"Step (\d+) of 60", text))}
     assert len(steps) >= 4, seen["texts"]
     assert any(re.search(r"it/s|s/it", text) for text in seen["texts"]), seen["texts"]
     assert any(re.search(r"about .* left", text) for text in seen["texts"]), seen["texts"]
@@ -59,7 +59,7 @@ def test_a_fox_appears_step_by_step(playground, vanilla):
 
     picture = playground.stage.get_by_role("img", name="a fox on a blue background, seed 7")
     expect(picture).to_be_visible()
-    expect(playground.stage.get_by_text("256 × 256", exact=True)).to_be_visible()
+    expect(playground.stage.get_by_text("128 × 128", exact=True)).to_be_visible()
     expect(playground.stage.get_by_text("seed 7", exact=True)).to_be_visible()
     # The very picture that any other client gets.
     shown = playground.page.evaluate("""async () => {
@@ -69,7 +69,7 @@ def test_a_fox_appears_step_by_step(playground, vanilla):
       context.drawImage(image, 0, 0);
       return [...context.getImageData(0, 0, canvas.width, canvas.height).data];
     }""")
-    answer = vanilla.predict({**FOX, "num_inference_steps": 8}).json
+    answer = vanilla.predict({**FOX, "num_inference_steps": 60}).json
     assert bytes(shown) == picture_of(answer["output"][0]).convert("RGBA").tobytes()
 
 
@@ -116,7 +116,7 @@ def test_the_gallery_outlives_the_page(playground):
 
     playground.button("Use as image").click()
     expect(playground.page.get_by_role("group", name="Image", exact=True)
-           .get_by_text("256 × 256")).to_be_visible()
+           .get_by_text("128 × 128")).to_be_visible()
 
     playground.button("Delete").click()
     expect(playground.tiles()).to_have_count(0)

@@ -11,7 +11,7 @@ RED = png(255, 0, 0)
 
 
 @pytest.fixture
-def playground(open_page, ui):
+def playground(ui, open_page):
     return open_page(f"{ui.url}/ui").ready()
 
 
@@ -126,7 +126,8 @@ def test_the_servers_answer_is_said_at_its_fields(playground):
     playground.page.keyboard.type("500")
     playground.field("Text").fill("x")
     playground.generate()
-    message = playground.page.get_by_text("500 is greater than the maximum of 100").first
+    message = playground.page.get_by_text(
+        "500 is greater than the maximum of 100", exact=True)
     expect(message).to_be_visible()
     expect(playground.field("Numbers 2")).to_be_focused()
     numbers = group(playground, "Numbers")

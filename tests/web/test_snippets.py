@@ -17,7 +17,7 @@ HOSTILE = "it's $HOME `id` \"quoted\" \\ and\nmore ünïcode $(id)"
 
 
 @pytest.fixture
-def code(open_page, ui):
+def code(ui, open_page):
     """The text of each language's tab, for a request with all that is hard to quote."""
     playground = open_page(f"{ui.url}/ui").ready()
     playground.field("Text").fill(HOSTILE)
