@@ -56,6 +56,7 @@ class Page {
     byId("code").addEventListener("click", () => this.showCode());
     byId("template").addEventListener("change", (event) => this.choose(event.target.value));
     document.addEventListener("paste", (event) => this.paste(event));
+    window.addEventListener("pagehide", () => this.form?.keepDraft());
     window.addEventListener("dragover", (event) => event.preventDefault());
     window.addEventListener("drop", (event) => {
       event.preventDefault();  // a file that misses its place must not replace the page
@@ -86,7 +87,7 @@ class Page {
     const select = byId("template");
     const names = this.templates.map(({ name }) => name);
     select.replaceChildren(...names.map((name) => el("option", { value: name }, name)));
-    select.closest("label").hidden = this.templates.length < 2;
+    select.closest(".model").hidden = this.templates.length < 2;
     const wanted = this.template?.name ?? new URLSearchParams(location.search).get("template");
     this.choose(names.includes(wanted) ? wanted : names[0]);
   }

@@ -93,10 +93,11 @@ class MaskEditor {
 
   slider(text, min, max, value, change) {
     const id = uniqueId("slider");
-    const output = el("output", { for: id }, `${value} px`);
+    const output = el("span", { class: "value", "aria-hidden": "true" }, `${value} px`);
     const input = el("input", { type: "range", id, min, max, value, step: 1 });
     const show = () => {
       output.textContent = `${input.value} px`;
+      input.setAttribute("aria-valuetext", output.textContent);
       input.style.setProperty("--share", `${((input.value - min) / (max - min)) * 100}%`);
     };
     input.addEventListener("input", () => {
