@@ -20,10 +20,11 @@ DRAWN = [("a red apple on a yellow background", 3), ("a rocket on a purple backg
 
 
 def shoot(playground, folder, name):
-    """A small PNG: 256 colours are plenty for a page."""
+    """A small PNG: 256 colours are plenty for a page, and dithered for its pictures."""
     file = folder / f"{name}.png"
     playground.page.screenshot(path=file)
-    Image.open(file).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
+    full = Image.open(file).convert("RGB")
+    full.quantize(palette=full.quantize(256), dither=Image.Dither.FLOYDSTEINBERG).save(
         file, optimize=True)
     print(file, file.stat().st_size // 1000, "kB")
 
@@ -40,6 +41,8 @@ def draw_all(playground):
 def photograph(browser, url, folder):
     wide = Playground(browser, url, color_scheme="light").ready()
     draw_all(wide)
+    wide.page.evaluate("document.querySelector('#fields').scrollTop = 0")
+    wide.page.mouse.move(640, 30)
     shoot(wide, folder, "ui")
 
     dark = wide
