@@ -4,11 +4,10 @@ webhook receiver, one set for each server, so that what they receive can be told
 import gzip
 import http.server
 import json
-import threading
 import time
 import urllib.parse
 
-from harness import Receiver
+from harness import LocalServer, Receiver
 
 FILES = {"/text.txt": b"downloaded", "/no_suffix": b"downloaded", "/two%20words.txt": b"spaces",
          "/empty.txt": b"", "/large.bin": b"0123456789abcdef" * 65536, "/a/b/c.txt": b"nested",
@@ -59,24 +58,12 @@ class Files(Quiet):
             self.answer(404, b"not here")
 
 
-class Threads(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        """A client that goes away is no news."""
-
-
-class Background:
-    """An HTTP server on a thread of its own."""
+class Background(LocalServer):
+    """A client that goes away is no news to it."""
 
     def __init__(self, handler):
-        self.server = Threads(("127.0.0.1", 0), handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(handler)
+        self.server.handle_error = lambda request, client_address: None
 
 
 class Uploads(Background):
@@ -110,7 +97,7 @@ class Uploads(Background):
 
 class Surroundings:
     def __init__(self):
-        self.receiver = Receiver().__enter__()
+        self.receiver = Receiver()
         self.files = Background(Files)
         self.uploads = Uploads()
         self.names = {"hook": self.receiver.url, "files": self.files.url,
@@ -124,6 +111,6 @@ class Surroundings:
         return json.loads(text)
 
     def close(self):
-        self.receiver.__exit__()
+        self.receiver.close()
         self.files.close()
         self.uploads.close()

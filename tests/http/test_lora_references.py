@@ -2,14 +2,13 @@
 import base64
 import http.server
 import io
-import threading
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from emoji_lora import EMOJI_SD, lora_bytes
-from harness import Server, wait_until
+from harness import LocalServer, Server, wait_until
 
 SMALL = {"prompt": "a fox", "seed": 7, "num_inference_steps": 2}
 
@@ -51,10 +50,8 @@ def file_url():
         def log_message(self, *arguments):
             pass
 
-    files = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
-    threading.Thread(target=files.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{files.server_port}"
-    files.shutdown()
+    with LocalServer(Files) as files:
+        yield files.url
 
 
 def picture(server, *loras, **inputs):

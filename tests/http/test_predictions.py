@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from harness import JSON, wait_until
+from harness import JSON, LocalServer, wait_until
 
 
 def test_sync(echo):
@@ -107,11 +107,8 @@ class Files(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def files():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+    with LocalServer(Files) as server:
+        yield server.url
 
 
 def test_url_inputs(echo, files):

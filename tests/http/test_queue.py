@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from harness import BUILD, JSON, wait_until
+from harness import BUILD, JSON, LocalServer, wait_until
 
 FULL = bool(os.environ.get("DREAM_FULL"))
 
@@ -115,11 +115,8 @@ def slow_files():
         def log_message(self, *arguments):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/x"
-    server.shutdown()
-    server.server_close()
+    with LocalServer(Files) as server:
+        yield f"{server.url}/x"
 
 
 def test_url_inputs_of_a_template_that_runs_alone(serve, slow_files):

@@ -118,34 +118,31 @@ def test_bad_input_and_ids_are_told_as_elsewhere(server):
     assert answer.status == 422 and answer.json["detail"][0]["loc"] == ["query", "events"]
 
 
+def events_from_the_middle(server, identity, **inputs):
+    """Of a prediction that has put out two items when the watcher comes."""
+    path = f"/predictions/{identity}"
+    start(server, identity, **inputs)
+    wait_until(lambda: "item-1" in server.request("PUT", path, {}).text, what="two items")
+    with Stream(server.port, "PUT", path, {}) as stream:
+        return list(stream)
+
+
 def test_put_attaches_to_a_running_prediction(server):
-    start(server, "late", count=5, delay_ms=200)
-    wait_until(lambda: "item-1" in server.request("PUT", "/predictions/late", {}).text,
-               what="two items")
-    with Stream(server.port, "PUT", "/predictions/late", {}) as stream:
-        events = list(stream)
+    events = events_from_the_middle(server, "late", count=5, delay_ms=200)
     outputs = [event.data["index"] for event in events if event.name == "output"]
     assert outputs == [0, 1, 2, 3, 4] and names(events)[0] == "start"
 
 
 def test_history_is_bounded_and_can_be_switched_off(serve):
     server = serve("counter", env={"COG_STREAM_HISTORY_CAPACITY": "2"})
-    start(server, "cut", count=30, delay_ms=100)
-    wait_until(lambda: "item-1" in server.request("PUT", "/predictions/cut", {}).text,
-               what="two items")
-    with Stream(server.port, "PUT", "/predictions/cut", {}) as stream:
-        events = list(stream)
+    events = events_from_the_middle(server, "cut", count=30, delay_ms=100)
     assert names(events) == ["error"]
     assert events[0].data["error"] == "SSE stream replay truncated; events were dropped"
     assert events[0].data["skipped"] >= 4
     server.post("/predictions/cut/cancel")
 
     server = serve("counter", env={"COG_STREAM_HISTORY_CAPACITY": "0"})
-    start(server, "none", count=10, delay_ms=100)
-    wait_until(lambda: "item-1" in server.request("PUT", "/predictions/none", {}).text,
-               what="two items")
-    with Stream(server.port, "PUT", "/predictions/none", {}) as stream:
-        events = list(stream)
+    events = events_from_the_middle(server, "none", count=10, delay_ms=100)
     assert "start" not in names(events) and "error" not in names(events)
     assert events[-1].data["status"] == "succeeded"
 

@@ -2,18 +2,17 @@
 
 import http.server
 import re
-import threading
 import time
 
 import pytest
 from events import Stream, names
-from harness import JSON, Server, wait_until
+from harness import JSON, LocalServer, Server, wait_until
 
 TRACE = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
          "tracestate": "a=b"}
 
 
-class Bucket:
+class Bucket(LocalServer):
     """Takes PUTs. `answers` maps a path to the statuses of its next answers, then 200; `delays` to
     seconds; `locations` to a Location header."""
 
@@ -39,24 +38,16 @@ class Bucket:
             def log_message(self, *arguments):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        super().__init__(Handler)
 
     def paths(self):
         return [path for path, _, _ in self.puts]
 
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
 
 @pytest.fixture(scope="module")
 def stored():
-    one = Bucket()
-    yield one
-    one.close()
+    with Bucket() as one:
+        yield one
 
 
 @pytest.fixture

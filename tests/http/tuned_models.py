@@ -2,12 +2,12 @@
 import http.server
 import io
 import re
-import threading
 import time
 import zipfile
 from pathlib import Path
 
 import numpy as np
+from harness import LocalServer
 from safetensors.numpy import load_file, save
 
 EMOJI_SD = Path(__file__).resolve().parents[2] / "weights/emoji-sd/model"
@@ -29,7 +29,7 @@ def tuned_zip(seed, method=zipfile.ZIP_STORED):
     return buffer.getvalue()
 
 
-class Files:
+class Files(LocalServer):
     """Serves `contents` by path, in ranges, with an ETag; counts the bodies it sent."""
 
     def __init__(self, contents):
@@ -78,15 +78,11 @@ class Files:
             def log_message(self, *arguments):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        super().__init__(Handler)
 
     def downloads(self, path):
         return sum(1 for sent, first in self.bodies if sent == path and first == 0)
 
     def close(self):
         self.stall_after = None
-        self.server.shutdown()
-        self.server.server_close()
+        super().close()

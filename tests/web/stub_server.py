@@ -13,6 +13,11 @@ import sys
 import threading
 import time
 import zlib
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "http"))
+
+from harness import LocalServer  # noqa: E402
 
 TEXT = {"type": "string"}
 INPUT = {
@@ -73,7 +78,7 @@ def bar_line(step, steps):
             f"[00:01<00:{min(59, steps - step):02}, 10.00it/s]")
 
 
-class StubServer:
+class StubServer(LocalServer):
     """`requests` keeps each prediction's body as it came."""
 
     def __init__(self, port=0):
@@ -91,17 +96,7 @@ class StubServer:
         class Handler(StubHandler):
             server_state = stub
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-
-    def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *details):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(Handler, port)
 
 
 def problems(inputs):
