@@ -1,8 +1,8 @@
 #include "host/base/mime.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <string>
+
+#include "host/base/text.hpp"
 
 namespace dream::host {
 namespace {
@@ -51,13 +51,6 @@ constexpr Entry entries[] = {
     {".glb", "model/gltf-binary"},
     {".bin", "application/octet-stream"},
 };
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
 
 }  // namespace
 

@@ -1,5 +1,7 @@
 #include "host/base/text.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <cstdint>
 
 namespace dream::host {
@@ -59,6 +61,18 @@ std::string percent_decode(std::string_view text, bool& valid) {
   while (!rest.empty() && (length = character_bytes(rest)) > 0) rest.remove_prefix(length);
   valid = rest.empty();
   return out;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+std::string_view trimmed(std::string_view text, std::string_view spaces) {
+  text.remove_prefix(std::min(text.size(), text.find_first_not_of(spaces)));
+  return text.substr(0, text.find_last_not_of(spaces) + 1);
 }
 
 }  // namespace dream::host

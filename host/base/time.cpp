@@ -23,4 +23,8 @@ double seconds_between(std::chrono::system_clock::time_point from,
   return std::max(0.0, std::chrono::duration<double>(to - from).count());
 }
 
+std::string seconds_text(std::chrono::milliseconds time) {
+  return fmt::format("{} s", static_cast<double>(time.count()) / 1000);
+}
+
 }  // namespace dream::host

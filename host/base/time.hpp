@@ -13,4 +13,7 @@ std::string rfc3339(std::chrono::system_clock::time_point time);
 double seconds_between(std::chrono::system_clock::time_point from,
                        std::chrono::system_clock::time_point to);
 
+// "1.5 s", for messages.
+std::string seconds_text(std::chrono::milliseconds time);
+
 }  // namespace dream::host

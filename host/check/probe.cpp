@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "host/base/ids.hpp"
+#include "host/base/time.hpp"
 
 namespace dream::host::check {
 namespace {
@@ -16,10 +17,6 @@ constexpr Milliseconds end_limit{5'000};     // to exit after `shutdown`, to be 
 
 double ms_between(Clock::time_point begin, Clock::time_point end) {
   return std::chrono::duration<double, std::milli>(end - begin).count();
-}
-
-std::string seconds(Milliseconds limit) {
-  return fmt::format("{} s", static_cast<double>(limit.count()) / 1000);
 }
 
 }  // namespace
@@ -108,7 +105,7 @@ std::string Probe::set_up(const std::vector<std::string>& names, bool setup) {
                   {"setup", setup}});
   const bool settled =
       wait(bench_.limit, [this] { return ready_ || ended_ || !setup_error_.empty(); });
-  if (!settled) kill("killed: it was not ready within " + seconds(bench_.limit));
+  if (!settled) kill("killed: it was not ready within " + seconds_text(bench_.limit));
   if (ready_) {  // without set-up a refused entry is only logged
     if (schemas_.size() == names.size()) return {};
     return logged_error_.empty() ? "an entry is missing" : logged_error_;
@@ -150,15 +147,15 @@ Outcome Probe::run(const std::string& name, const nlohmann::json& input,
   if (cancel_after && !wait(*cancel_after, [&] { return ended_ || run.done; })) {
     cancel(0);
     if (!wait(cancel_limit, [&] { return ended_ || run.done; })) {
-      kill("it still ran " + seconds(cancel_limit) + " after its cancel: killed");
+      kill("it still ran " + seconds_text(cancel_limit) + " after its cancel: killed");
       run.outcome.how = Outcome::How::hung;
     }
   } else if (!cancel_after && !wait(bench_.limit, [&] { return ended_ || run.done; })) {
-    kill("it still ran after " + seconds(bench_.limit) + ": killed");
+    kill("it still ran after " + seconds_text(bench_.limit) + ": killed");
     run.outcome.how = Outcome::How::hung;
   }
   if (!ended_ && !wait(end_limit, [this] { return runs_over(); })) {
-    kill("its slot was not free " + seconds(end_limit) + " after its end: killed");
+    kill("its slot was not free " + seconds_text(end_limit) + " after its end: killed");
     run.outcome.how = Outcome::How::hung;
   }
   if (ended_) {
@@ -180,7 +177,7 @@ std::vector<Outcome> Probe::run_at_once(const std::string& name,
                                         const std::vector<nlohmann::json>& inputs) {
   for (std::size_t i = 0; i < inputs.size(); ++i) begin(static_cast<int>(i), name, inputs[i]);
   const bool over = wait(bench_.limit, [this] { return runs_over(); });
-  if (!over) kill("not all of them ended within " + seconds(bench_.limit) + ": killed");
+  if (!over) kill("not all of them ended within " + seconds_text(bench_.limit) + ": killed");
   std::vector<Outcome> outcomes;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Outcome& outcome = runs_[i].outcome;
@@ -198,7 +195,7 @@ std::string Probe::shut_down() {
   logged_error_.clear();
   if (!ended_) process_->send({{"type", "shutdown"}});
   if (!wait(end_limit, [this] { return ended_; }))
-    kill("it did not exit within " + seconds(end_limit) + " after shutdown: killed");
+    kill("it did not exit within " + seconds_text(end_limit) + " after shutdown: killed");
   if (!logged_error_.empty()) return logged_error_;
   return end_ == "exited with code 0" ? std::string() : end_;
 }

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <optional>
 #include <set>
 
+#include "host/base/text.hpp"
 #include "host/cli/errors.hpp"
 #include "host/cli/suggestions.hpp"
 #include "host/predictions/secrets.hpp"
@@ -27,13 +27,8 @@ namespace fs = std::filesystem;
 }
 
 template <class Number>
-std::optional<Number> parse_number(const std::string& text) {
-  Number number{};
-  const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);
-  const char* end = text.data() + text.size();
-  const auto result = std::from_chars(begin, end, number);
-  if (result.ec != std::errc{} || result.ptr != end || begin == end) return std::nullopt;
-  return number;
+std::optional<Number> signed_number(std::string_view text) {
+  return parse_number<Number>(text.substr(text.starts_with('+') ? 1 : 0));
 }
 
 json parse_boolean(const json& input, const std::string& text) {
@@ -86,11 +81,11 @@ json parse_item(const json& input, const std::string& text) {
   if (input.contains("any_of") && !input["any_of"].empty()) return parse_any_of(input, text);
   const auto type = input.value("type", "string");
   if (type == "integer") {
-    if (const auto number = parse_number<std::int64_t>(text)) return *number;
+    if (const auto number = signed_number<std::int64_t>(text)) return *number;
     refuse(input, text);
   }
   if (type == "number") {
-    const auto number = parse_number<double>(text);
+    const auto number = signed_number<double>(text);
     if (number && std::isfinite(*number)) return *number;
     refuse(input, text);
   }

@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstdlib>
-#include <optional>
 #include <string_view>
 
 #include "host/base/logging.hpp"
+#include "host/base/text.hpp"
 
 namespace dream::host {
 namespace {
@@ -21,19 +20,12 @@ std::string_view variable(const char* name) {
   return value == nullptr ? std::string_view() : std::string_view(value);
 }
 
-std::optional<int> whole_number(std::string_view text) {
-  int number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 }  // namespace
 
 int concurrency_from_environment() {
   const std::string_view text = variable("COG_MAX_CONCURRENCY");
   if (text.empty()) return 1;
-  const auto number = whole_number(text);
+  const auto number = parse_number<int>(text);
   if (number && *number >= 1 && *number <= 256) return *number;
   ignore("COG_MAX_CONCURRENCY", text, "a whole number from 1 to 256");
   return 1;
@@ -41,7 +33,7 @@ int concurrency_from_environment() {
 
 std::chrono::seconds setup_limit_from_environment() {
   const std::string_view text = variable("COG_SETUP_TIMEOUT");
-  const auto number = whole_number(text);
+  const auto number = parse_number<int>(text);
   if (number && *number >= 0) return std::chrono::seconds(*number);
   if (!text.empty()) ignore("COG_SETUP_TIMEOUT", text, "a whole number of seconds");
   return std::chrono::seconds(0);

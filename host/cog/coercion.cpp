@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "host/base/text.hpp"
 #include "host/cog/json_text.hpp"
 
 namespace dream::host {
@@ -18,21 +18,15 @@ using nlohmann::json;
 // The whole text as a number; spaces around it do not matter, as in Python's int() and float().
 template <typename Number>
 std::optional<Number> number_in(std::string_view text) {
-  const auto is_space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  text = trimmed(text, " \t\n\v\f\r");
   if (text.starts_with('+')) text.remove_prefix(1);
-  Number number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
+  return parse_number<Number>(text);
 }
 
-std::optional<bool> boolean_in(std::string text) {
+std::optional<bool> boolean_in(std::string_view written) {
   static constexpr std::array<std::string_view, 6> yes{"1", "on", "t", "true", "y", "yes"};
   static constexpr std::array<std::string_view, 6> no{"0", "off", "f", "false", "n", "no"};
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string text = lower(written);
   if (std::find(yes.begin(), yes.end(), text) != yes.end()) return true;
   if (std::find(no.begin(), no.end(), text) != no.end()) return false;
   return std::nullopt;
@@ -57,7 +51,7 @@ json to_number(const json& value) {
 json to_boolean(const json& value) {
   if (value.is_number() && (value == 0 || value == 1)) return value == 1;
   if (!value.is_string()) return value;
-  const auto truth = boolean_in(value.get<std::string>());
+  const auto truth = boolean_in(value.get_ref<const std::string&>());
   return truth ? json(*truth) : value;
 }
 

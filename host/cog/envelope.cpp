@@ -7,6 +7,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "host/base/text.hpp"
 #include "host/cog/json_text.hpp"
 
 namespace dream::host {
@@ -25,10 +26,8 @@ struct ShapeError : std::runtime_error {
 
 // "application/json" or "application/*+json", parameters and case aside.
 bool is_json_type(std::string_view type) {
-  std::string essence(type.substr(0, type.find(';')));
+  std::string essence = lower(type.substr(0, type.find(';')));
   while (!essence.empty() && essence.back() == ' ') essence.pop_back();
-  std::transform(essence.begin(), essence.end(), essence.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
   if (essence == "application/json") return true;
   return essence.starts_with("application/") && essence.ends_with("+json");
 }

@@ -1,8 +1,5 @@
 #include "host/downloads/file_name.hpp"
 
-#include <algorithm>
-#include <cctype>
-
 #include "host/base/text.hpp"
 
 namespace dream::host {
@@ -24,10 +21,9 @@ std::string decoded_name(std::string_view text) {
 
 // The value of `key=`, without quotes and with their escapes undone; "" if it is not there.
 std::string parameter(std::string_view header, std::string_view key) {
-  std::string lower(header);
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  for (std::size_t at = lower.find(key); at != std::string::npos; at = lower.find(key, at + 1)) {
-    if (at > 0 && lower[at - 1] != ';' && lower[at - 1] != ' ') continue;
+  const std::string small = lower(header);
+  for (std::size_t at = small.find(key); at != std::string::npos; at = small.find(key, at + 1)) {
+    if (at > 0 && small[at - 1] != ';' && small[at - 1] != ' ') continue;
     std::string_view rest = header.substr(at + key.size());
     if (!rest.starts_with('"')) return std::string(rest.substr(0, rest.find(';')));
     std::string value;

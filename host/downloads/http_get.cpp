@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -12,6 +11,7 @@
 #include <string_view>
 #include <thread>
 
+#include "host/base/text.hpp"
 #include "host/downloads/file_name.hpp"
 #include "host/webhooks/curl.hpp"
 
@@ -49,8 +49,7 @@ std::size_t take_header(char* data, std::size_t size, std::size_t count, void* u
   }
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return size * count;
-  std::string name(line.substr(0, colon));
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+  const std::string name = lower(line.substr(0, colon));
   const std::size_t begin = line.find_first_not_of(' ', colon + 1);
   const std::string_view value = begin == std::string_view::npos ? "" : line.substr(begin);
   if (name == "etag") get.remote.etag = value;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace dream::host {
 namespace {
@@ -45,6 +46,14 @@ void Exchange::disconnect() {
   if (answered_ || gone_) return;
   gone_ = true;
   if (auto callback = std::exchange(on_disconnect_, nullptr)) callback();
+}
+
+double quality_of(std::string_view part) {
+  double quality = 1;
+  const std::size_t q = part.find("q=");
+  if (q != std::string_view::npos)
+    std::from_chars(part.data() + q + 2, part.data() + part.size(), quality);
+  return quality;
 }
 
 std::string_view reason_phrase(int status) {

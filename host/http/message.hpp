@@ -14,6 +14,9 @@
 
 namespace dream::host {
 
+// The weight (q=) of one part of an Accept header; 1 if it states none.
+double quality_of(std::string_view part);
+
 struct Request {
   std::string method;
   std::string path;   // percent-encoded, without the query

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "host/base/ids.hpp"
+#include "host/base/time.hpp"
 #include "host/predictions/secrets.hpp"
 
 namespace dream::host {
@@ -35,10 +36,6 @@ const nlohmann::json& declared(const std::vector<nlohmann::json>& schemas, const
 
 double seconds_since(std::chrono::steady_clock::time_point time) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - time).count();
-}
-
-std::string seconds_text(milliseconds time) {
-  return fmt::format("{} s", static_cast<double>(time.count()) / 1000);
 }
 
 }  // namespace

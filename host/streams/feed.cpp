@@ -3,10 +3,10 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <utility>
 
+#include "host/base/text.hpp"
 #include "host/streams/server_sent_event.hpp"
 
 namespace dream::host {
@@ -48,26 +48,20 @@ FeedLimits FeedLimits::from_environment() {
   FeedLimits limits;
   const char* const text = std::getenv("COG_STREAM_HISTORY_CAPACITY");
   if (text == nullptr) return limits;
-  const std::string_view value = text;
-  std::size_t capacity = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), capacity);
-  if (error == std::errc() && end == value.data() + value.size())
-    limits.history = capacity;
+  if (const auto capacity = parse_number<std::size_t>(text))
+    limits.history = *capacity;
   else
     spdlog::warn("COG_STREAM_HISTORY_CAPACITY: '{}' is not a whole number of at least 0; {} is "
-                 "taken", value, limits.history);
+                 "taken", text, limits.history);
   return limits;
 }
 
 bool ExtraEvents::add(std::string_view names) {
-  while (true) {
-    const std::size_t comma = names.find(',');
-    const std::string_view name = names.substr(0, comma);
-    if (name != "progress" && name != "preview") return false;
-    (name == "progress" ? progress : preview) = true;
-    if (comma == std::string_view::npos) return true;
-    names.remove_prefix(comma + 1);
-  }
+  return !any_part(names, ',', [this](std::string_view name) {
+    if (name == "progress") progress = true;
+    if (name == "preview") preview = true;
+    return name != "progress" && name != "preview";
+  });
 }
 
 Feed::Feed(const FeedLimits& limits, Rendering rendering)

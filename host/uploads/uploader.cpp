@@ -42,17 +42,8 @@ int seek_file(void* file, curl_off_t offset, int origin) {
              : CURL_SEEKFUNC_FAIL;
 }
 
-std::size_t discard(char*, std::size_t size, std::size_t count, void*) {
-  return size * count;
-}
-
 int keep_going(void* watch, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<Watch*>(watch)->is_over() ? 1 : 0;
-}
-
-void add_header_if_sound(CurlHeaders& headers, const char* name, const std::string& value) {
-  const bool sound = !value.empty() && value.find_first_of("\r\n") == std::string::npos;
-  if (sound) add_header(headers, fmt::format("{}: {}", name, value));
 }
 
 CurlHeaders headers_of(const Upload& upload) {
@@ -163,7 +154,7 @@ Uploader::Result Uploader::attempt(const Upload& upload, const std::atomic<bool>
   guard.watch(curl);
   Watch watch{[&] { return abandoned || stopping_; }};
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, discard);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, discard_body);
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, keep_going);
   curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &watch);

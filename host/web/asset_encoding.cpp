@@ -2,45 +2,27 @@
 
 #include <zlib.h>
 
-#include <charconv>
 #include <stdexcept>
+
+#include "host/base/text.hpp"
+#include "host/http/message.hpp"
 
 namespace dream::host {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
-  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
-  return text;
-}
-
-// Cuts the next part of a comma-separated list off its front.
-std::string_view next_part(std::string_view& list) {
-  const std::size_t comma = list.find(',');
-  const std::string_view part = trimmed(list.substr(0, comma));
-  list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
-  return part;
-}
-
-double weight_of(std::string_view part) {
-  const std::size_t q = part.find("q=");
-  double weight = 1;
-  if (q != std::string_view::npos)
-    std::from_chars(part.data() + q + 2, part.data() + part.size(), weight);
-  return weight;
-}
+constexpr std::string_view spaces = " \t";
 
 }  // namespace
 
 bool accepts_gzip(std::string_view accept_encoding) {
-  bool any = false;
-  while (!accept_encoding.empty()) {
-    const std::string_view part = next_part(accept_encoding);
-    const std::string_view coding = trimmed(part.substr(0, part.find(';')));
-    if (coding == "gzip" || coding == "x-gzip") return weight_of(part) > 0;
-    if (coding == "*") any = weight_of(part) > 0;
-  }
-  return any;
+  bool accepts = false;  // by "*", as long as gzip itself is not named
+  any_part(accept_encoding, ',', [&](std::string_view part) {
+    const std::string_view coding = trimmed(part.substr(0, part.find(';')), spaces);
+    const bool named = coding == "gzip" || coding == "x-gzip";
+    if (named || coding == "*") accepts = quality_of(part) > 0;
+    return named;
+  });
+  return accepts;
 }
 
 std::string gzip(std::string_view bytes) {
@@ -63,15 +45,13 @@ std::string gzip(std::string_view bytes) {
 }
 
 bool names_tag(std::string_view if_none_match, std::string_view tag) {
-  while (!if_none_match.empty()) {
-    std::string_view part = next_part(if_none_match);
+  return any_part(if_none_match, ',', [tag](std::string_view part) {
+    part = trimmed(part, spaces);
     if (part == "*") return true;
     if (part.starts_with("W/")) part.remove_prefix(2);
-    if (part.size() >= 2 && part.front() == '"' && part.back() == '"' &&
-        part.substr(1, part.size() - 2) == tag)
-      return true;
-  }
-  return false;
+    return part.size() >= 2 && part.front() == '"' && part.back() == '"' &&
+           part.substr(1, part.size() - 2) == tag;
+  });
 }
 
 }  // namespace dream::host

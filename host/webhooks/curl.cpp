@@ -26,4 +26,13 @@ void add_header(CurlHeaders& headers, const std::string& line) {
   headers.reset(longer);
 }
 
+void add_header_if_sound(CurlHeaders& headers, const std::string& name, const std::string& value) {
+  const bool sound = !value.empty() && value.find_first_of("\r\n") == std::string::npos;
+  if (sound) add_header(headers, name + ": " + value);
+}
+
+std::size_t discard_body(char*, std::size_t size, std::size_t count, void*) {
+  return size * count;
+}
+
 }  // namespace dream::host

@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -20,5 +21,10 @@ using CurlHeaders = std::unique_ptr<curl_slist, CurlFree>;
 CurlHandle new_curl(const std::string& url, const std::string& user_agent);
 
 void add_header(CurlHeaders& headers, const std::string& line);
+// "name: value"; nothing for a value that is empty or would begin another line.
+void add_header_if_sound(CurlHeaders& headers, const std::string& name, const std::string& value);
+
+// For CURLOPT_WRITEFUNCTION: the body of the answer does not matter.
+std::size_t discard_body(char* data, std::size_t size, std::size_t count, void* user);
 
 }  // namespace dream::host

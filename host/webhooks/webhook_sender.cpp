@@ -33,14 +33,6 @@ bool worth_a_retry(long status) {
   return std::find(statuses.begin(), statuses.end(), status) != statuses.end();
 }
 
-std::size_t discard(char*, std::size_t size, std::size_t count, void*) {
-  return size * count;
-}
-
-bool is_header_value(const std::string& text) {
-  return !text.empty() && text.find_first_of("\r\n") == std::string::npos;
-}
-
 }  // namespace
 
 struct WebhookSender::Line {
@@ -166,15 +158,10 @@ void WebhookSender::State::begin(const std::shared_ptr<Line>& line) {
   CURL* const curl = attempt.handle.get();
   add_header(attempt.headers, "Content-Type: application/json");
   add_header(attempt.headers, "Expect:");
-  if (is_header_value(policy.bearer_token)) {
-    add_header(attempt.headers, "Authorization: Bearer " + policy.bearer_token);
-  }
-  if (is_header_value(line->target.traceparent)) {
-    add_header(attempt.headers, "traceparent: " + line->target.traceparent);
-  }
-  if (is_header_value(line->target.tracestate)) {
-    add_header(attempt.headers, "tracestate: " + line->target.tracestate);
-  }
+  if (!policy.bearer_token.empty())
+    add_header_if_sound(attempt.headers, "Authorization", "Bearer " + policy.bearer_token);
+  add_header_if_sound(attempt.headers, "traceparent", line->target.traceparent);
+  add_header_if_sound(attempt.headers, "tracestate", line->target.tracestate);
   line->in_flight = true;
   ++line->attempts;
   Attempt& kept = attempts.emplace(curl, std::move(attempt)).first->second;
@@ -183,7 +170,7 @@ void WebhookSender::State::begin(const std::shared_ptr<Line>& line) {
   curl_easy_setopt(curl, CURLOPT_POSTFIELDS, kept.body.data());
   curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(kept.body.size()));
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(policy.timeout.count()));
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, discard);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, discard_body);
   curl_multi_add_handle(multi, curl);
 }
 

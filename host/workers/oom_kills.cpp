@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "host/base/text.hpp"
+
 namespace dream::host {
 namespace {
 
@@ -22,12 +24,7 @@ std::optional<std::uint64_t> count_in(const fs::path& file) {
 
 // Does a list such as "cpu,memory" name the controller?
 bool lists(std::string_view names, std::string_view controller) {
-  while (true) {
-    const auto comma = names.find(',');
-    if (names.substr(0, comma) == controller) return true;
-    if (comma == std::string_view::npos) return false;
-    names.remove_prefix(comma + 1);
-  }
+  return any_part(names, ',', [&](std::string_view name) { return name == controller; });
 }
 
 // A path such as "system.slice/dream", of our group for `controller`; "" is version 2.

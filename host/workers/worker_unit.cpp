@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "host/base/logging.hpp"
+#include "host/base/time.hpp"
 
 namespace dream::host {
 namespace {
@@ -20,10 +21,6 @@ constexpr milliseconds refused_setup_limit{2'000};  // to exit after setup_faile
 // The messages a worker may answer with, by the request that asks for them.
 std::string answer_to(const std::string& request_type) {
   return request_type == "engine_info" ? request_type : request_type + "_result";
-}
-
-std::string seconds_text(milliseconds time) {
-  return fmt::format("{} s", static_cast<double>(time.count()) / 1000);
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
 #include "host/worker/imaging/exif_text.hpp"
 
 #include <algorithm>
-#include <array>
+#include <string>
 #include <stdexcept>
 
+#include "host/base/text.hpp"
 #include "host/worker/imaging/picture_file.hpp"
 
 namespace dream::worker::imaging {
@@ -25,27 +26,21 @@ void append_little(Bytes& bytes, std::uint32_t number, int size) {
     bytes.push_back(static_cast<std::uint8_t>(number >> shift));
 }
 
-// The code point at the front of `text`, which loses it; U+FFFD and one byte for what is no UTF-8.
+// The code point at the front of valid UTF-8, which loses it.
 char32_t take_code_point(std::string_view& text) {
-  constexpr char32_t replacement = 0xfffd;
   const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  constexpr std::array<char32_t, 4> smallest = {0, 0x80, 0x800, 0x10000};
-  const std::size_t more = byte(0) < 0x80 ? 0 : byte(0) < 0xc0 ? 4 : byte(0) < 0xe0 ? 1
-                           : byte(0) < 0xf0 ? 2 : byte(0) < 0xf8 ? 3 : 4;
+  const std::size_t more = byte(0) < 0x80 ? 0 : byte(0) < 0xe0 ? 1 : byte(0) < 0xf0 ? 2 : 3;
   char32_t point = more == 0 ? byte(0) : byte(0) & (0x3fU >> more);
-  bool good = more < 4 && more < text.size();
-  for (std::size_t i = 1; good && i <= more; ++i) {
-    good = (byte(i) & 0xc0) == 0x80;
-    point = point << 6 | (byte(i) & 0x3f);
-  }
-  good = good && point >= smallest[more] && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff);
-  text.remove_prefix(good ? more + 1 : 1);
-  return good ? point : replacement;
+  for (std::size_t i = 1; i <= more; ++i) point = point << 6 | (byte(i) & 0x3f);
+  text.remove_prefix(more + 1);
+  return point;
 }
 
+// U+FFFD for each byte that is no UTF-8.
 void append_utf16(Bytes& bytes, std::string_view text) {
-  while (!text.empty()) {
-    const char32_t point = take_code_point(text);
+  const std::string valid = host::valid_utf8(text);
+  for (std::string_view rest = valid; !rest.empty();) {
+    const char32_t point = take_code_point(rest);
     if (point < 0x10000) {
       append_big(bytes, point, 2);
     } else {

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <string>
+#include <vector>
 
 #include "host/base/base64.hpp"
 #include "host/base/ids.hpp"
@@ -98,6 +100,29 @@ TEST(Logging, RefusesAnUnknownLevel) {
 
 TEST(Paths, ThePrefixHoldsTheProgramsFolder) {
   EXPECT_EQ(worker_program(), install_prefix() / "bin" / "dream-worker");
+}
+
+TEST(Text, ReadsListsAndNumbers) {
+  EXPECT_EQ(trimmed("  a b "), "a b");
+  EXPECT_EQ(trimmed("\ta", " \t"), "a");
+  EXPECT_EQ(trimmed("\ta"), "\ta");
+  EXPECT_EQ(trimmed("   "), "");
+  EXPECT_EQ(lower("Text/HTML"), "text/html");
+  std::vector<std::string> parts;
+  const auto keep = [&](std::string_view part) { return parts.emplace_back(part) == "stop"; };
+  EXPECT_FALSE(any_part("a,,b", ',', keep));
+  EXPECT_FALSE(any_part("", ',', keep));
+  EXPECT_TRUE(any_part("stop,c", ',', keep));
+  EXPECT_EQ(parts, (std::vector<std::string>{"a", "", "b", "", "stop"}));
+  EXPECT_EQ(parse_number<int>("12"), 12);
+  EXPECT_EQ(parse_number<double>("-1.5"), -1.5);
+  for (const char* text : {"", "+1", " 1", "1 ", "1x", "99999999999"})
+    EXPECT_FALSE(parse_number<int>(text)) << text;
+}
+
+TEST(Time, ShowsSecondsInMessages) {
+  EXPECT_EQ(seconds_text(std::chrono::milliseconds(1500)), "1.5 s");
+  EXPECT_EQ(seconds_text(std::chrono::seconds(60)), "60 s");
 }
 
 }  // namespace
