@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
@@ -97,25 +98,31 @@ SANITIZER_OPTIONS = {
 }
 
 
+def fuzz_target(target, seconds):
+    """Runs one libFuzzer target over its seed corpus: (good, what to print)."""
+    corpus = ROOT / "tests/fuzz/corpus" / target.name.removeprefix("fuzz_")
+    with tempfile.TemporaryDirectory() as found:
+        done = subprocess.run(
+            [target, found, corpus, f"-max_total_time={seconds}", "-timeout=10",
+             "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={BUILD}/fuzz/"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+            env=os.environ | SANITIZER_OPTIONS)
+    runs = re.search(r"number_of_executed_units:\s*(\d+)", done.stdout)
+    good = done.returncode == 0 and runs and int(runs[1]) > 100
+    line = f"  {target.name}: {runs[1] if runs else 0} inputs, {'ok' if good else 'FAILED'}"
+    return bool(good), line if good else f"{line}\n{done.stdout[-6000:]}"
+
+
 def fuzz(full):
-    """Every libFuzzer target over its seed corpus: seconds in CI, minutes in --full."""
+    """Every libFuzzer target, one on each core: seconds in CI, minutes in --full."""
     if not build("fuzz", "fuzz"):
         return 0, 1
-    seconds, passed, failed = 300 if full else 12, 0, 0
-    for target in sorted((BUILD / "fuzz/bin").glob("fuzz_*")):
-        corpus = ROOT / "tests/fuzz/corpus" / target.name.removeprefix("fuzz_")
-        with tempfile.TemporaryDirectory() as found:
-            done = subprocess.run(
-                [target, found, corpus, f"-max_total_time={seconds}", "-timeout=10",
-                 "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={BUILD}/fuzz/"],
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                env=os.environ | SANITIZER_OPTIONS)
-        runs = re.search(r"number_of_executed_units:\s*(\d+)", done.stdout)
-        good = done.returncode == 0 and runs and int(runs[1]) > 100
-        print(f"  {target.name}: {runs[1] if runs else 0} inputs, {'ok' if good else 'FAILED'}")
-        if not good:
-            print(done.stdout[-6000:])
-        passed, failed = passed + bool(good), failed + (not good)
+    passed = failed = 0
+    targets = sorted((BUILD / "fuzz/bin").glob("fuzz_*"))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for good, text in pool.map(lambda each: fuzz_target(each, 300 if full else 12), targets):
+            print(text, flush=True)
+            passed, failed = passed + good, failed + (not good)
     return passed, max(failed, 0 if passed else 1)
 
 
