@@ -144,6 +144,19 @@ def test_lineart(width, height, resolution, coarse):
 
 
 @pytest.mark.parametrize("width, height, resolution", SIZES)
+def test_lineart_anime(width, height, resolution):
+    picture = photo(width, height, 12)
+    full = [-(-side // 256) * 256 for side in looked_at(width, height, resolution)]
+    map_ = smooth_map(*full, 10, -1.2, 1.2)
+    answering = Answering([map_])
+    expected = aux("lineart_anime").LineartAnimeDetector(answering)(
+        picture, detect_resolution=resolution, image_resolution=resolution, output_type="np")
+    ours, reply = annotate("lineart-anime", picture, {"detect_resolution": resolution},
+                           {"lineart-anime": [[map_]]})
+    check("lineart-anime", ours, reply, picture, expected, answering)
+
+
+@pytest.mark.parametrize("width, height, resolution", SIZES)
 @pytest.mark.parametrize("thresholds", [{}, {"thr_v": 0.45, "thr_d": 12}])
 def test_mlsd(width, height, resolution, thresholds):
     picture = photo(width, height, 11)

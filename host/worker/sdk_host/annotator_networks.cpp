@@ -28,6 +28,7 @@ constexpr std::array published = {
     Published{"pidinet", "annotator-pidinet", "table5_pidinet.pth"},
     Published{"lineart", "annotator-lineart", "sk_model.pth"},
     Published{"lineart-coarse", "annotator-lineart", "sk_model2.pth"},
+    Published{"lineart-anime", "annotator-lineart-anime", "netG.pth"},
     Published{"mlsd", "annotator-mlsd", "mlsd_large_512_fp32.pth"},
     Published{"openpose-body", "annotator-openpose", "body_pose_model.pth"},
     Published{"openpose-hand", "annotator-openpose", "hand_pose_model.pth"},

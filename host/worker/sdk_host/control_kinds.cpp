@@ -32,6 +32,7 @@ constexpr std::array kinds = {
     ControlKind{"tile", controlnet, "tile"},
     ControlKind{"inpaint", controlnet, "", true},
     ControlKind{"lineart", controlnet, "lineart"},
+    ControlKind{"lineart-anime", controlnet, "lineart-anime"},
     ControlKind{"normalbae", controlnet, "normalbae"},
     ControlKind{"softedge", controlnet, "pidinet"},
     ControlKind{"sketch", adapter, "sketch"},

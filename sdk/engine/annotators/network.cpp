@@ -18,6 +18,16 @@ weights::WeightMap read_network_tensors(const std::filesystem::path& path) {
   return without_counters(weights::read_loose_component(path).tensors);
 }
 
+weights::WeightMap unwrapped(weights::WeightMap tensors) {
+  constexpr std::string_view wrapper = "module.";
+  weights::WeightMap result;
+  for (auto& [name, tensor] : tensors) {
+    const bool wrapped = name.starts_with(wrapper);
+    result.emplace(wrapped ? name.substr(wrapper.size()) : name, std::move(tensor));
+  }
+  return result;
+}
+
 void drop_tensors(weights::WeightMap& tensors, std::initializer_list<std::string_view> prefixes) {
   std::erase_if(tensors, [&](const auto& tensor) {
     return std::ranges::any_of(prefixes, [&](std::string_view prefix) {

@@ -28,6 +28,9 @@ weights::WeightMap without_counters(weights::WeightMap tensors);
 // without_counters().
 weights::WeightMap read_network_tensors(const std::filesystem::path& path);
 
+// Without the "module." before each name of a file that was saved from within a DataParallel.
+weights::WeightMap unwrapped(weights::WeightMap tensors);
+
 // Takes out tensors that files have and that no result depends on: names that begin like one of
 // `prefixes`.
 void drop_tensors(weights::WeightMap& tensors, std::initializer_list<std::string_view> prefixes);

@@ -175,14 +175,7 @@ class PiDiNet {
 
 std::shared_ptr<const AnnotatorNetwork> load_pidinet(const std::filesystem::path& path,
                                                      const Compute& compute, const Warn& warn) {
-  // Saved from within a DataParallel.
-  constexpr std::string_view wrapper = "module.";
-  weights::WeightMap tensors;
-  for (auto& [name, tensor] : read_network_tensors(path)) {
-    const bool wrapped = name.starts_with(wrapper);
-    tensors.emplace(wrapped ? name.substr(wrapper.size()) : name, std::move(tensor));
-  }
-  return make_network<PiDiNet>(std::move(tensors), path, compute, warn);
+  return make_network<PiDiNet>(unwrapped(read_network_tensors(path)), path, compute, warn);
 }
 
 }  // namespace dream::engine

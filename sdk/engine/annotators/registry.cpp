@@ -20,6 +20,7 @@ constexpr std::array kinds = {
     Kind{"pidinet", load_pidinet},
     Kind{"lineart", load_lineart},
     Kind{"lineart-coarse", load_lineart},
+    Kind{"lineart-anime", load_lineart_anime},
     Kind{"mlsd", load_mlsd},
     Kind{"openpose-body", load_openpose_body},
     Kind{"openpose-hand", load_openpose_hand},

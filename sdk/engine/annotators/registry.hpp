@@ -24,6 +24,7 @@ MakeAnnotatorNetwork load_hed;
 MakeAnnotatorNetwork load_controlnet_hed;
 MakeAnnotatorNetwork load_pidinet;
 MakeAnnotatorNetwork load_lineart;
+MakeAnnotatorNetwork load_lineart_anime;
 MakeAnnotatorNetwork load_mlsd;
 MakeAnnotatorNetwork load_midas;
 MakeAnnotatorNetwork load_normalbae;

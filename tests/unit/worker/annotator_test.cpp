@@ -102,7 +102,8 @@ TEST_F(AnnotatorTest, says_what_weights_are_missing_and_how_to_get_them) {
 // What messages name is what `dream weights pull` writes.
 TEST(AnnotatorWeights, are_files_of_their_manifests) {
   for (const char* network :
-       {"hed", "controlnet-hed", "pidinet", "lineart", "lineart-coarse", "mlsd", "openpose-body",
+       {"hed", "controlnet-hed", "pidinet", "lineart", "lineart-coarse", "lineart-anime",
+        "mlsd", "openpose-body",
         "openpose-hand", "openpose-face", "midas", "normalbae", "upernet"}) {
     const auto file = annotator_weights(network);
     const auto name = file.parent_path().string();

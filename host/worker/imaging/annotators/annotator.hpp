@@ -42,7 +42,7 @@ const AnnotatorKind& annotator_kind(std::string_view name);
 std::unique_ptr<Annotator> make_annotator(std::string_view name, Networks& networks);
 
 // Each in the file of its name.
-extern const AnnotatorKind canny, hed, scribble, pidinet, sketch, lineart, mlsd, depth, normal,
-    normalbae, openpose, seg, tile, color;
+extern const AnnotatorKind canny, hed, scribble, pidinet, sketch, lineart, lineart_anime, mlsd,
+    depth, normal, normalbae, openpose, seg, tile, color;
 
 }  // namespace dream::worker::imaging

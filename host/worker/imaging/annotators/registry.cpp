@@ -7,8 +7,9 @@
 namespace dream::worker::imaging {
 
 std::span<const AnnotatorKind> annotator_kinds() {
-  static const std::array kinds = {canny, hed,    scribble,  pidinet,  sketch, lineart, mlsd,
-                                   depth, normal, normalbae, openpose, seg,    tile,    color};
+  static const std::array kinds = {canny,    hed,  scribble, pidinet, sketch,
+                                   lineart,  lineart_anime,  mlsd,    depth,  normal,
+                                   normalbae, openpose, seg, tile,    color};
   return kinds;
 }
 
