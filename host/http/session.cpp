@@ -1,15 +1,16 @@
 #include "host/http/session.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
-#include <boost/beast/http/read.hpp>
 
 #include "host/http/response_head.hpp"
 
@@ -22,6 +23,10 @@ namespace http = boost::beast::http;
 using beast::error_code;
 using Clock = std::chrono::steady_clock;
 
+constexpr char plain_text[] = "text/plain; charset=utf-8";
+constexpr std::size_t read_size = 4096;
+constexpr std::size_t body_read_size = 64U << 10;
+constexpr std::size_t most_kept = 16U << 10;         // of the buffer, between requests
 constexpr std::size_t read_ahead_bytes = 64U << 10;  // of pipelined requests, while one is in work
 constexpr std::size_t most_at_once = 1U << 20;       // bytes sent within one limits_.progress
 
@@ -52,14 +57,28 @@ Request to_request(http::request<http::string_body>&& message) {
 }  // namespace
 
 Session::Session(asio::ip::tcp::socket socket, const Router& router, const HttpLimits& limits)
-    : stream_(std::move(socket)), router_(router), limits_(limits) {
+    : socket_(std::move(socket)),
+      deadline_(socket_.get_executor(), [this] { cancel(); }),
+      router_(router),
+      limits_(limits) {
   error_code ignored;
-  stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket_.non_blocking(true, ignored);
 }
 
 void Session::stop() {
   stopping_ = true;
-  if (idle_) stream_.close();
+  if (idle_) close();
+}
+
+void Session::cancel() {
+  error_code ignored;
+  socket_.cancel(ignored);
+}
+
+void Session::close() {
+  error_code ignored;
+  socket_.close(ignored);
 }
 
 asio::awaitable<void> Session::run() {
@@ -86,38 +105,58 @@ asio::awaitable<void> Session::run() {
   } catch (const std::exception& error) {
     spdlog::error("connection: {}", error.what());
   }
-  stream_.close();
+  close();
+}
+
+// More bytes in the buffer; false once the client has closed its side, or the deadline is over.
+asio::awaitable<bool> Session::receive(std::size_t most) {
+  if (deadline_.expired()) co_return false;
+  error_code error;
+  const std::size_t size = co_await socket_.async_read_some(buffer_.prepare(most), into(error));
+  buffer_.commit(size);
+  co_return !error;
+}
+
+// Gives the parser what has come; true if it cannot go on with that.
+bool Session::feed(Parser& parser, error_code& error) {
+  const std::size_t used = buffer_.size() == 0 ? 0 : parser.put(buffer_.data(), error);
+  buffer_.consume(used);
+  if (error != http::error::need_more) return used == 0;
+  error = {};
+  return true;
 }
 
 // True once the first byte of a request is here.
 asio::awaitable<bool> Session::wait_for_request() {
   if (buffer_.size() > 0) co_return true;
+  if (buffer_.capacity() > most_kept) buffer_.shrink_to_fit();
   idle_ = true;
-  error_code error;
-  stream_.expires_after(limits_.idle);
-  const std::size_t size = co_await stream_.async_read_some(buffer_.prepare(4096), into(error));
-  buffer_.commit(size);
+  deadline_.set(limits_.idle);
+  const bool came = co_await receive(read_size);
   idle_ = false;
-  co_return !error;
+  co_return came;
 }
 
 asio::awaitable<bool> Session::read_request(Parser& parser) {
-  idle_ = false;
   parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
   parser.body_limit(limits_.body_bytes);
-  error_code error;
-  stream_.expires_after(limits_.header);
-  co_await http::async_read_header(stream_, buffer_, parser, into(error));
-  if (error) co_return co_await refuse(error);
+  deadline_.set(limits_.header);
+  while (!parser.is_header_done()) {
+    error_code error;
+    const bool wants_more = feed(parser, error);
+    if (error) co_return co_await refuse(error);
+    if (!wants_more) continue;
+    if (!co_await receive(read_size)) co_return co_await refuse_late("the head", limits_.header);
+  }
   const auto expect = parser.get()[http::field::expect];
   if (!expect.empty() && !parser.is_done()) {
     if (!beast::iequals(expect, "100-continue")) {
-      co_await write({.status = 417}, false, 11, false);
+      const Response no{417};  // a temporary in the call would be destroyed twice (GCC 12)
+      co_await write(no, false, 11, false);
       co_return false;
     }
     static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-    co_await asio::async_write(stream_, asio::buffer(go_on), into(error));
-    if (error) co_return false;
+    if (!co_await send(asio::buffer(go_on))) co_return false;
   }
   co_return co_await read_body(parser);
 }
@@ -126,84 +165,96 @@ asio::awaitable<bool> Session::read_body(Parser& parser) {
   const auto deadline = Clock::now() + limits_.body;
   while (!parser.is_done()) {
     error_code error;
-    stream_.expires_at(std::min(Clock::now() + limits_.progress, deadline));
-    co_await http::async_read_some(stream_, buffer_, parser, into(error));
+    const bool wants_more = feed(parser, error);
     if (error) co_return co_await refuse(error);
+    if (!wants_more) continue;
+    const auto pause = Clock::now() + limits_.progress;
+    deadline_.set_at(std::min(pause, deadline));
+    if (!co_await receive(body_read_size)) {
+      co_return pause < deadline ? co_await refuse_late("a byte of the body", limits_.progress)
+                                 : co_await refuse_late("the body", limits_.body);
+    }
   }
   co_return true;
 }
 
 // Answers a request that could not be read, where an answer makes sense. Always false.
 asio::awaitable<bool> Session::refuse(const error_code& error) {
-  Response response;
+  Response response{400};
   if (error == http::error::body_limit) {
-    response = {413, "text/plain; charset=utf-8",
-                "Failed to buffer the request body: length limit exceeded"};
+    response = {413, plain_text, "Failed to buffer the request body: length limit exceeded"};
   } else if (error == http::error::header_limit || error == http::error::buffer_overflow) {
     response.status = 431;
-  } else if (error.category() == make_error_code(http::error::bad_method).category() &&
-             error != http::error::end_of_stream && error != http::error::partial_message) {
-    response.status = 400;
-  } else {
-    co_return false;  // the client has gone, or a deadline closed the connection
   }
   if (co_await write(response, false, 11, false)) co_await linger();
+  co_return false;
+}
+
+// The bytes that were due did not come: in time, or at all. Always false.
+asio::awaitable<bool> Session::refuse_late(const char* what, std::chrono::seconds limit) {
+  if (!deadline_.expired()) co_return false;  // the client has gone
+  const Response late{
+      408, plain_text,
+      fmt::format("{} of the request did not arrive within {} s", what, limit.count())};
+  if (co_await write(late, false, 11, false)) co_await linger();
   co_return false;
 }
 
 // Returns when the client has closed its side, or has sent more pipelined bytes than are taken.
 asio::awaitable<void> Session::watch_client() {
   while (buffer_.size() < read_ahead_bytes) {
-    error_code error;
-    const std::size_t size =
-        co_await stream_.socket().async_read_some(buffer_.prepare(4096), into(error));
-    buffer_.commit(size);
-    if (error) co_return;
+    if (!co_await receive(read_size)) co_return;
   }
-  asio::steady_timer never(stream_.get_executor(), Clock::time_point::max());
+  asio::steady_timer never(socket_.get_executor(), Clock::time_point::max());
   error_code canceled;
   co_await never.async_wait(into(canceled));
 }
 
 // Runs the route. The exchange comes back answered, or not if the client went away.
 asio::awaitable<std::shared_ptr<Exchange>> Session::answer(Request request) {
-  using namespace asio::experimental::awaitable_operators;
   auto exchange = std::make_shared<Exchange>(std::move(request));
   router_.handle(exchange);
   if (exchange->answered()) co_return exchange;
-
-  asio::steady_timer answered(stream_.get_executor(), Clock::time_point::max());
-  exchange->on_response([&answered] { answered.cancel(); });
-  stream_.expires_never();
-  error_code canceled;
-  co_await (answered.async_wait(into(canceled)) || watch_client());
+  deadline_.clear();
+  exchange->on_response([this] { cancel(); });  // ends the read
+  bool connected = true;
+  while (!exchange->answered() && connected && buffer_.size() < read_ahead_bytes)
+    connected = co_await receive(read_size);
+  if (!exchange->answered() && connected) {  // it sends more than is taken: nothing more is read
+    asio::steady_timer answered(socket_.get_executor(), Clock::time_point::max());
+    exchange->on_response([&answered] { answered.cancel(); });
+    error_code canceled;
+    co_await answered.async_wait(into(canceled));
+  }
   exchange->on_response(nullptr);
   exchange->disconnect();
   co_return exchange;
 }
 
+// Head and body in one call of the system; most answers go at once, without a turn of the loop.
 asio::awaitable<bool> Session::write(const Response& response, bool head, unsigned version,
                                      bool keep_alive) {
   const std::string top = response_head(
       response, {.version = version, .keep_alive = keep_alive, .bytes = response.body.size()});
-  asio::const_buffer rest = head ? asio::const_buffer() : asio::buffer(response.body);
+  const std::array<asio::const_buffer, 2> all{
+      asio::buffer(top), head ? asio::const_buffer() : asio::buffer(response.body)};
   error_code error;
-  stream_.expires_after(limits_.progress);
-  const std::array<asio::const_buffer, 2> first{
-      asio::buffer(top), asio::buffer(rest, std::min<std::size_t>(rest.size(), most_at_once))};
-  co_await asio::async_write(stream_, first, into(error));
-  rest += first[1].size();
-  if (error) co_return false;
-  co_return co_await send(rest);
+  const std::size_t sent = socket_.write_some(all, error);
+  if (error && error != asio::error::would_block) co_return false;
+  if (sent < top.size()) {
+    if (!co_await send(all[0] + sent)) co_return false;
+  }
+  co_return co_await send(all[1] + (sent - std::min(sent, top.size())));
 }
 
 asio::awaitable<bool> Session::send(asio::const_buffer rest) {
   error_code error;
   while (!error && rest.size() > 0) {
-    stream_.expires_after(limits_.progress);
+    deadline_.set(limits_.progress);
     rest += co_await asio::async_write(
-        stream_, asio::buffer(rest, std::min<std::size_t>(rest.size(), most_at_once)), into(error));
+        socket_, asio::buffer(rest, std::min<std::size_t>(rest.size(), most_at_once)), into(error));
   }
+  deadline_.clear();
   co_return !error;
 }
 
@@ -211,10 +262,10 @@ asio::awaitable<bool> Session::send(asio::const_buffer rest) {
 // would reset the connection and the client might never see the answer.
 asio::awaitable<void> Session::linger() {
   error_code error;
-  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, error);
   std::array<char, 16384> waste{};
-  stream_.expires_after(std::chrono::seconds(2));
-  while (!error) co_await stream_.async_read_some(asio::buffer(waste), into(error));
+  deadline_.set(std::chrono::seconds(2));
+  while (!error) co_await socket_.async_read_some(asio::buffer(waste), into(error));
 }
 
 }  // namespace dream::host

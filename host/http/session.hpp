@@ -5,13 +5,14 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <functional>
+#include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string_view>
 
+#include "host/http/deadline.hpp"
 #include "host/http/server.hpp"
 
 namespace dream::host {
@@ -32,7 +33,10 @@ class Session {
   boost::asio::awaitable<bool> wait_for_request();
   boost::asio::awaitable<bool> read_request(Parser& parser);
   boost::asio::awaitable<bool> read_body(Parser& parser);
+  bool feed(Parser& parser, boost::beast::error_code& error);
+  boost::asio::awaitable<bool> receive(std::size_t most);
   boost::asio::awaitable<bool> refuse(const boost::beast::error_code& error);
+  boost::asio::awaitable<bool> refuse_late(const char* what, std::chrono::seconds limit);
   boost::asio::awaitable<void> watch_client();
   boost::asio::awaitable<std::shared_ptr<Exchange>> answer(Request request);
   boost::asio::awaitable<bool> write(const Response& response, bool head, unsigned version,
@@ -44,8 +48,11 @@ class Session {
   // Pieces of at most 1 MiB, each within the limit for a client that takes nothing.
   boost::asio::awaitable<bool> send(boost::asio::const_buffer bytes);
   boost::asio::awaitable<void> linger();
+  void cancel();  // what waits for the client
+  void close();
 
-  boost::beast::tcp_stream stream_;
+  boost::asio::ip::tcp::socket socket_;
+  Deadline deadline_;  // of what waits for the client
   boost::beast::flat_buffer buffer_;
   const Router& router_;
   const HttpLimits& limits_;

@@ -53,7 +53,7 @@ asio::awaitable<bool> Session::send_stream(const Exchange& exchange, unsigned ve
 
 // Until the last piece, or an error: the result tells which.
 asio::awaitable<bool> Session::send_pieces(BodyStream& body, bool chunked) {
-  asio::steady_timer woken(stream_.get_executor());
+  asio::steady_timer woken(socket_.get_executor());
   const Waking waking{body};
   const bool has_text = body.keep_alive_interval().count() > 0;
   bool due = false;

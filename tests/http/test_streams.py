@@ -10,6 +10,7 @@ import pytest
 from coglet import COG, Coglet
 from events import Stream, names
 from harness import JSON, Server, wait_until
+from report import add_to_report
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +223,7 @@ def test_so_many_may_watch(server):
                 assert chunk, "closed before the end"
                 received += chunk
             assert b"event: completed" in received
+        add_to_report("streams", {"streams": len(crowd)})
     finally:
         for one in crowd:
             one.close()
