@@ -1,5 +1,5 @@
-// The rules and texts are those of JSON Schema as Cog's server applies it, so the checks run in its
-// order: properties by name, keywords of a property by name, missing fields last.
+// The rules are those of JSON Schema as Cog's server applies it, so the checks run in its order:
+// properties by name, keywords of a property by name, missing fields last.
 #include "host/cog/input_validation.hpp"
 
 #include <fmt/format.h>
@@ -58,15 +58,15 @@ std::size_t characters(const std::string& text) {
 // Checks one input and collects what is wrong with it.
 class Check {
  public:
-  Check(const json& declared, std::vector<ValidationError>& errors)
-      : input_(declared), name_(declared.at("name")), errors_(errors) {}
+  Check(const json& declared, const ValidationWords& words, std::vector<ValidationError>& errors)
+      : input_(declared), name_(declared.at("name")), words_(words), errors_(errors) {}
 
   // The value as the worker gets it.
   json run(const json& value) {
     if (value.is_null() && input_.value("nullable", false)) return nullptr;
     if (!input_.value("list", false)) return item(value, name_);
     if (!value.is_array()) {
-      fail(name_, fmt::format("{} is not of type \"array\"", shown(value)));
+      fail(name_, words_.wrong_type(shown(value), "array"));
       return value;
     }
     json items = json::array();
@@ -77,8 +77,9 @@ class Check {
   }
 
  private:
-  void fail(const std::string& where, std::string message) {
-    errors_.push_back({{"body", "input", where}, std::move(message), "value_error"});
+  void fail(const std::string& where, Complaint complaint) {
+    errors_.push_back(
+        {{"body", "input", where}, std::move(complaint.msg), std::move(complaint.type)});
   }
 
   // A secret's text stays out of every message.
@@ -95,7 +96,7 @@ class Check {
     if (value.is_number()) check_limits(value, where);
     if (value.is_string() && input_.contains("regex")) check_pattern(value, where);
     if (!has_type(value, type)) {
-      fail(where, fmt::format("{} is not of type \"{}\"", shown(value), wire_type(type)));
+      fail(where, words_.wrong_type(shown(value), wire_type(type)));
       return value;
     }
     const bool sound = errors_.size() == before;
@@ -106,45 +107,36 @@ class Check {
     for (const auto& type : input_["any_of"]) {
       if (has_type(value, type.get<std::string>())) return value;
     }
-    fail(where,
-         shown(value) + " is not valid under any of the schemas listed in the 'anyOf' keyword");
+    fail(where, words_.not_in_union(shown(value)));
     return value;
   }
 
   void check_choice(const json& value, const std::string& where) {
     const json& choices = input_["choices"];
     if (std::find(choices.begin(), choices.end(), value) != choices.end()) return;
-    fail(where, fmt::format("{} is not one of {}", shown(value), quote(choices)));
+    fail(where, words_.not_a_choice(shown(value), choices));
   }
 
   void check_lengths(const json& value, const std::string& where) {
     const std::size_t length = characters(value.get_ref<const std::string&>());
-    const auto unit = [](std::size_t count) { return count == 1 ? "character" : "characters"; };
-    if (const auto most = input_.find("max_length"); most != input_.end() && length > *most) {
-      fail(where, fmt::format("{} is longer than {} {}", shown(value), quote(*most), unit(*most)));
-    }
-    if (const auto least = input_.find("min_length"); least != input_.end() && length < *least) {
-      fail(where,
-           fmt::format("{} is shorter than {} {}", shown(value), quote(*least), unit(*least)));
-    }
+    if (const auto most = input_.find("max_length"); most != input_.end() && length > *most)
+      fail(where, words_.too_long(shown(value), most->get<std::size_t>()));
+    if (const auto least = input_.find("min_length"); least != input_.end() && length < *least)
+      fail(where, words_.too_short(shown(value), least->get<std::size_t>()));
   }
 
   void check_limits(const json& value, const std::string& where) {
-    if (const auto most = input_.find("le"); most != input_.end() && less(*most, value)) {
-      fail(where, fmt::format("{} is greater than the maximum of {}", shown(value),
-                              quote(tidy_number(*most))));
-    }
-    if (const auto least = input_.find("ge"); least != input_.end() && less(value, *least)) {
-      fail(where, fmt::format("{} is less than the minimum of {}", shown(value),
-                              quote(tidy_number(*least))));
-    }
+    if (const auto most = input_.find("le"); most != input_.end() && less(*most, value))
+      fail(where, words_.too_great(shown(value), tidy_number(*most)));
+    if (const auto least = input_.find("ge"); least != input_.end() && less(value, *least))
+      fail(where, words_.too_small(shown(value), tidy_number(*least)));
   }
 
   void check_pattern(const json& value, const std::string& where) {
     const std::string pattern = input_["regex"];
     const re2::RE2 regex(pattern, re2::RE2::Quiet);
     if (regex.ok() && re2::RE2::PartialMatch(value.get_ref<const std::string&>(), regex)) return;
-    fail(where, fmt::format("{} does not match {}", shown(value), quote(pattern)));
+    fail(where, words_.no_match(shown(value), pattern));
   }
 
   // 3.0 counts as an integer; what does not fit into 64 bits cannot reach a template.
@@ -153,27 +145,26 @@ class Check {
     if (value.is_number_float() && std::abs(value.get<double>()) < 9.2e18) {
       return static_cast<std::int64_t>(value.get<double>());
     }
-    const bool below = value.get<double>() < 0;
-    fail(where, fmt::format("{} is {}", shown(value),
-                            below ? "less than the minimum of -9223372036854775808"
-                                  : "greater than the maximum of 9223372036854775807"));
+    using Limits = std::numeric_limits<std::int64_t>;
+    fail(where, value.get<double>() < 0 ? words_.too_small(shown(value), Limits::min())
+                                        : words_.too_great(shown(value), Limits::max()));
     return value;
   }
 
   const json& input_;
   std::string name_;
+  const ValidationWords& words_;
   std::vector<ValidationError>& errors_;
 };
 
 }  // namespace
 
 json resolve_input(const json& schema, const json& input, std::vector<ValidationError>& errors,
-                   std::vector<std::string>* stripped) {
+                   std::vector<std::string>* stripped, const ValidationWords& words) {
   json resolved = json::object();
   if (!input.is_object()) {
-    errors.push_back({{"body", "input", "__root__"},
-                      quote(input) + " is not of type \"object\"",
-                      "value_error"});
+    const Complaint complaint = words.wrong_type(quote(input), "object");
+    errors.push_back({{"body", "input", "__root__"}, complaint.msg, complaint.type});
     return resolved;
   }
   std::map<std::string, const json*> declared;
@@ -185,7 +176,7 @@ json resolve_input(const json& schema, const json& input, std::vector<Validation
   }
   for (const auto& [name, item] : declared) {
     if (const auto given = input.find(name); given != input.end()) {
-      resolved[name] = Check(*item, errors).run(*given);
+      resolved[name] = Check(*item, words, errors).run(*given);
     } else if (const auto fallback = item->find("default"); fallback != item->end()) {
       resolved[name] = *fallback;
     } else {
@@ -195,7 +186,8 @@ json resolve_input(const json& schema, const json& input, std::vector<Validation
   for (const auto& item : schema.at("inputs")) {
     const std::string name = item.at("name");
     if (input.contains(name) || item.contains("default") || item.value("nullable", false)) continue;
-    errors.push_back({{"body", "input", name}, "Field required", "value_error.missing"});
+    const Complaint complaint = words.missing();
+    errors.push_back({{"body", "input", name}, complaint.msg, complaint.type});
   }
   return resolved;
 }

@@ -49,7 +49,8 @@ std::optional<json> CogRoutes::resolved_input(const Shared& exchange, const json
   ExtraEvents extras;
   if (!read_extra_events(exchange->request(), extras)) errors.push_back(wrong_events());
   if (options_.legacy) envelope.input = coerce_input(schema, std::move(envelope.input));
-  json resolved = resolve_input(schema, envelope.input, errors, &stripped);
+  json resolved = resolve_input(schema, envelope.input, errors, &stripped,
+                                options_.legacy ? pydantic_words() : json_schema_words());
   if (errors.empty()) check_file_references(schema, resolved, errors);
   if (errors.empty())
     resolve_weight_names(schema, resolved, models_, WeightPaths::in_store, errors);
@@ -99,8 +100,8 @@ PredictionRequest CogRoutes::order(const Shared& exchange, const std::string& te
   order.observers.push_back(
       [exchange, renderer](const Snapshot& snapshot, const PredictionEvent& event) {
         if (event.kind != PredictionEvent::Kind::completed) return;
-        const Response whole = json_response(200, renderer->render(snapshot));
-        exchange->respond(with_prediction_id(whole, snapshot.id));
+        exchange->respond(
+            with_prediction_id(json_response(200, renderer->render(snapshot)), snapshot.id));
       });
   return order;
 }

@@ -4,7 +4,10 @@ A shape is a value that must be equal, with these exceptions: an object names on
 matter, and a Python function says itself whether a value will do.
 """
 
+import os
 import re
+
+from harness import wait_until
 
 
 def contains(text):
@@ -33,6 +36,12 @@ def at_least(number):
 
 def anything(value):
     return value is not None
+
+
+def files_that_go(paths):
+    """Absolute paths of files that are not there, or soon not any more."""
+    wait_until(lambda: not any(os.path.exists(path) for path in paths), what="removed files")
+    return bool(paths) and all(os.path.isabs(path) for path in paths)
 
 
 class Missing:

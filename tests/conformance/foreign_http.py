@@ -3,7 +3,7 @@ The words are ours."""
 
 from case import (cancel, cannot, case, fails, get, gives, health, hooks, last_hook, post,
                   predict, refused, request, start)
-from expectations import anything, contains, of_length
+from expectations import anything, contains, files_that_go, of_length
 
 URLS = ("cog_version", "docs_url", "openapi_url", "shutdown_url", "healthcheck_url",
         "predictions_url", "predictions_idempotent_url", "predictions_cancel_url")
@@ -171,16 +171,21 @@ INPUTS = [
          gives("n 1 3 none", {"name": "n", "size": 1, "tags": [], "token": "foo"}),
          refused({"name": "n", "size": 1, "tags": [], "token": {}}),
          note="the length of the secret stands for it"),
-    *cannot("looks into the server's folders, as tests/http/test_faults.py does",
-            "test_http_input.py::test_path_temporary_files_are_removed"),
+    case("test_http_input.py::test_path_temporary_files_are_removed", "whereabouts",
+         gives(files_that_go, {"file": "data:text/plain;base64,YmFy"})),
     *cannot("templates declare every input", "test_http_input.py::test_kwargs_input"),
     *cannot("unions of a value and a list are not declared in this SDK",
             "test_http_input.py::test_union_strings", "test_http_input.py::test_union_integers"),
     *cannot("inputs are typed when the template is compiled",
             "test_http_input.py::test_untyped_inputs",
             "test_http_input.py::test_input_with_unsupported_type"),
-    *cannot("validation speaks the present Cog's words, not pydantic's",
-            "test_http_input.py::test_bad_int_input", "test_http_input.py::test_gt_lt"),
+    case("test_http_input.py::test_bad_int_input", "legacy_rules",
+         refused({"whole": "foo"}, {"detail": [{"loc": ["body", "input", "whole"],
+                                                "msg": contains("valid integer")}]}),
+         note="under --compat legacy, whose words these are"),
+    case("test_http_input.py::test_gt_lt", "legacy_rules",
+         refused({"low": -2}, {"detail": [{"msg": contains("greater than or equal to -1.5")}]}),
+         gives({"low": -1.25}, {"low": -1.25}), note="under --compat legacy; other limits"),
 ]
 
 OUTPUTS = [

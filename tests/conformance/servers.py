@@ -22,8 +22,10 @@ class Spec:
 
 SERVERS = {name: Spec(name) for name in (
     "echo", "counter", "sleeper", "rules", "needs", "number", "texts", "pieces", "meter", "printer",
-    "files", "one_file", "file_list", "trainer", "keeper", "helpers", "ignores_cancel")}
+    "files", "one_file", "file_list", "trainer", "keeper", "helpers", "whereabouts",
+    "ignores_cancel")}
 SERVERS |= {
+    "legacy_rules": Spec("rules", ("--compat", "legacy")),
     "two_slots": Spec("sleeper", ("--concurrency", "2")),
     "five_slots": Spec("sleeper", ("--concurrency", "5")),
     "two_counters": Spec("counter", ("--concurrency", "2")),

@@ -176,5 +176,28 @@ TEST(InputValidation, RefusesAnInputThatIsNoObject) {
   EXPECT_EQ(errors[0].msg, R"("str" is not of type "object")");
 }
 
+TEST(InputValidation, SpeaksAsCogsFirstServerToThoseWhoAskForIt) {
+  std::vector<ValidationError> errors;
+  resolve_input(schema, {{"count", "x"}, {"flag", "x"}, {"mode", "z"}, {"names", "x"},
+                         {"scale", 0.25}, {"size", 1}, {"text", "A"}, {"wide", 1e30}},
+                errors, nullptr, pydantic_words());
+  std::vector<std::string> told;
+  for (const auto& error : errors)
+    told.push_back(error.loc.back() + ": " + error.msg + " (" + error.type + ")");
+  const std::vector<std::string> expected{
+      "count: value is not a valid integer (type_error.integer)",
+      "flag: value could not be parsed to a boolean (type_error.bool)",
+      "mode: value is not a valid enumeration member; permitted: 'a', 'b' (type_error.enum)",
+      "names: value is not a valid list (type_error.list)",
+      "scale: ensure this value is greater than or equal to 0.5 (value_error.number.not_ge)",
+      "size: value is not a valid enumeration member; permitted: 128, 256 (type_error.enum)",
+      "text: ensure this value has at least 2 characters (value_error.any_str.min_length)",
+      "text: string does not match regex \"^[a-z]+$\" (value_error.str.regex)",
+      "wide: ensure this value is less than or equal to 9223372036854775807 "
+      "(value_error.number.not_le)",
+      "need: field required (value_error.missing)"};
+  EXPECT_EQ(told, expected);
+}
+
 }  // namespace
 }  // namespace dream::host
