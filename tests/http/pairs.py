@@ -30,6 +30,7 @@ class Pair:
     wait: str = "READY"  # empty: not even for the end of its set-up
 
 
+UPLOAD = ["--upload-url", "{upload}"]
 PAIRS = {name: Pair(name) for name in (
     "echo", "counter", "sleeper", "rules", "needs", "files", "one_file", "file_list", "texts",
     "pieces", "number", "meter", "printer", "trainer")}
@@ -40,6 +41,13 @@ PAIRS |= {
     "closed_gate": Pair("gate", gate="fail", wait="SETUP_FAILED"),
     "shutdown": Pair("sleeper", "sleeper_async", slots=2),
     "end": Pair("echo"),
+    "streams": Pair("counter"),
+    "stream_ends": Pair("pieces"),
+    "history": Pair("pieces", environment={"COG_STREAM_HISTORY_CAPACITY": "2"}),
+    "no_history": Pair("pieces", environment={"COG_STREAM_HISTORY_CAPACITY": "0"}),
+    "uploads": Pair("files", arguments=UPLOAD),
+    "upload_one": Pair("one_file", arguments=UPLOAD),
+    "upload_list": Pair("file_list", arguments=UPLOAD),
     "throttled": Pair("counter", environment={"COG_THROTTLE_RESPONSE_INTERVAL": "5"}),
 }
 

@@ -10,8 +10,11 @@ A transcript is one request, or a list of `steps`. Each step is one of
     {"webhooks": ID}      waits for the terminal webhook of ID; records all of them
     {"uploads": N}        waits for N uploads; records them
     {"raw": [TEXT, …], "answers": N}   bytes on one connection; records N answers and its end
+    {"pause": SECONDS}
     {"signal": NAME}      SIGTERM, …  {"exit": true} waits for the end; records the exit status
     {"open": true}        lets a server out of its set-up, {"open": "fail"} lets it fail
+
+A transcript with "full" is played with DREAM_FULL alone.
 
 In all texts {hook}, {files} and {upload} stand for the URLs of a webhook receiver, of a file server
 and of an upload target, and {"$repeat": [TEXT, N]} for a long text.
@@ -56,17 +59,28 @@ def parsed(text, content_type):
     return text
 
 
+LANES = ("start", "log", "output", "metric")  # then the end
+
+
 def parse_events(text):
-    """The events of an event stream; comments are left out."""
+    """The events of an event stream, and its comments as events of the name ":".
+
+    Logs, outputs and metrics take ways of their own to the real server, so between these is no
+    order: those of one kind stand together, in theirs.
+    """
     events = []
     for block in text.split("\n\n"):
-        lines = [line for line in block.split("\n") if line and not line.startswith(":")]
+        lines = [line for line in block.split("\n") if line]
         if not lines:
+            continue
+        if lines[0].startswith(":"):
+            events.append({"event": ":", "data": {"comment": lines[0][1:].strip()}})
             continue
         fields = dict(line.split(": ", 1) if ": " in line else (line, "") for line in lines)
         fields["data"] = json.loads(fields.get("data", "null"))
         events.append(fields)
-    return events
+    return sorted(events, key=lambda event: LANES.index(event["event"])
+                  if event.get("event") in LANES else len(LANES))
 
 
 class Play:
