@@ -85,8 +85,10 @@ DataUrl parse_data_url(std::string_view url) {
 }
 
 std::string file_to_data_url(const std::filesystem::path& file, std::string_view media_type) {
-  std::ifstream stream(file, std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  std::ifstream stream(file, std::ios::binary | std::ios::ate);
+  std::string bytes(stream ? static_cast<std::size_t>(stream.tellg()) : 0, '\0');
+  stream.seekg(0);
+  stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   if (!stream) throw std::runtime_error("cannot read " + file.filename().string());
   std::string url = "data:";
   url += media_type.empty() ? std::string_view("application/octet-stream") : media_type;
