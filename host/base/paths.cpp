@@ -1,6 +1,10 @@
 #include "host/base/paths.hpp"
 
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <cstdlib>
+#include <system_error>
 
 namespace dream::host {
 namespace fs = std::filesystem;
@@ -16,6 +20,12 @@ fs::path cache_folder() {
 }
 
 }  // namespace
+
+void make_private_folder(const fs::path& folder) {
+  if (::mkdir(folder.c_str(), S_IRWXU) == 0 || (errno == EEXIST && fs::is_directory(folder))) return;
+  throw fs::filesystem_error("cannot make the folder", folder,
+                             std::error_code(errno, std::generic_category()));
+}
 
 fs::path install_prefix() {
   return fs::read_symlink("/proc/self/exe").parent_path().parent_path();

@@ -5,6 +5,10 @@
 
 namespace dream::host {
 
+// Makes a folder that only this user may use; one that is there stays as it is. Its parent must be
+// there. Throws std::filesystem::filesystem_error, naming it.
+void make_private_folder(const std::filesystem::path& folder);
+
 // The parent of the folder of the running executable: <prefix> of <prefix>/bin/dream.
 std::filesystem::path install_prefix();
 

@@ -13,7 +13,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr Milliseconds cancel_limit{5'000};  // to end after a cancel
-constexpr Milliseconds end_limit{5'000};     // to exit after `shutdown`, to be idle after `done`
+constexpr Milliseconds end_limit{5'000};     // to exit after `shutdown`
 
 double ms_between(Clock::time_point begin, Clock::time_point end) {
   return std::chrono::duration<double, std::milli>(end - begin).count();
@@ -65,8 +65,6 @@ void Probe::on_control(const nlohmann::json& message) {
     const auto text = message.at("message").get<std::string>();
     printed_bytes_ += text.size();
     if (message.value("level", "") == "error") logged_error_ = text;
-  } else if (type == "idle") {
-    runs_.at(message.at("slot").get<std::size_t>()).idle = true;
   }
 }
 
@@ -135,7 +133,7 @@ void Probe::cancel(int slot) {
 
 bool Probe::runs_over() const {
   return ended_ || std::all_of(runs_.begin(), runs_.end(), [](const Run& run) {
-           return run.id.empty() || (run.done && run.idle);
+           return run.id.empty() || run.done;
          });
 }
 
@@ -152,10 +150,6 @@ Outcome Probe::run(const std::string& name, const nlohmann::json& input,
     }
   } else if (!cancel_after && !wait(bench_.limit, [&] { return ended_ || run.done; })) {
     kill("it still ran after " + seconds_text(bench_.limit) + ": killed");
-    run.outcome.how = Outcome::How::hung;
-  }
-  if (!ended_ && !wait(end_limit, [this] { return runs_over(); })) {
-    kill("its slot was not free " + seconds_text(end_limit) + " after its end: killed");
     run.outcome.how = Outcome::How::hung;
   }
   if (ended_) {

@@ -79,7 +79,6 @@ class Probe {
     std::chrono::steady_clock::time_point started;
     std::chrono::steady_clock::time_point canceled;
     bool done = false;
-    bool idle = false;
   };
 
   void on_control(const nlohmann::json& message);

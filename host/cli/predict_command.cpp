@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "host/base/paths.hpp"
 #include "host/base/time.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/describe.hpp"
@@ -151,6 +152,7 @@ int run_predict(const PredictFlags& flags) {
   request.observers.push_back(make_observer(bar, writer, flags.json, write_error));
   const auto prediction = service.accept(request).prediction;
   if (prediction == nullptr) throw std::runtime_error("the worker did not take the prediction");
+  make_private_folder(prediction->folder());
   auto fetched = fetch_urls(schema, input.resolved, prediction->folder(), cache);
   service.release(prediction, std::move(fetched.resolved));
   for (const std::string& line : fetched.logs) prediction->log(line);

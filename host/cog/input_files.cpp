@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "host/base/mime.hpp"
+#include "host/base/paths.hpp"
 #include "host/cog/data_url.hpp"
 #include "host/cog/weight_references.hpp"
 #include "weights/store/check_model.hpp"
@@ -55,7 +56,6 @@ std::filesystem::path store_data_url(const std::string& url, const std::filesyst
 // The local file for a URL.
 std::filesystem::path fetch(const std::string& url, const std::filesystem::path& folder,
                             const std::atomic<bool>& canceled, const DownloadLimits& limits) {
-  std::filesystem::create_directories(folder);
   return is_data_url(url) ? store_data_url(url, folder) : download(url, folder, canceled, limits);
 }
 
@@ -75,6 +75,10 @@ bool is_url(const std::string& text) {
 bool has_input_files(const json& schema, const json& resolved) {
   bool any = false;
   for_each_file(schema, resolved, [&](const std::string&, int, const json&) { any = true; });
+  const auto& inputs = schema.at("inputs");
+  const bool refers = std::any_of(inputs.begin(), inputs.end(),
+                                  [](const json& input) { return input.contains("reference"); });
+  if (any || !refers) return any;
   json copy = resolved;
   for_each_weight_reference(schema, copy, [&](const json& input, int, const json& value) {
     any = any || names_url(input, value.get<std::string>());
@@ -111,6 +115,8 @@ FetchedInputs fetch_input_files(const json& schema, json resolved,
   };
   const auto fetch_one = [&](const std::string& url) {
     const auto place = folder / "inputs" / std::to_string(count++);  // names may repeat
+    make_private_folder(folder);
+    std::filesystem::create_directories(place);
     return fetch(url, place, canceled, limits).string();
   };
   const auto fetch_weights = [&](const std::string& name, const std::string& url, bool is_model) {

@@ -33,8 +33,8 @@ struct FetchedInputs {
 };
 
 // `resolved` with each file input and each weight reference that is a URL replaced by the path of a
-// file: below `folder`, or weights from http and https in `cache`. Blocking. Throws
-// std::runtime_error that names the input.
+// file: below `folder`, which is made for the first one, or weights from http and https in `cache`.
+// Blocking. Throws std::runtime_error that names the input.
 FetchedInputs fetch_input_files(const nlohmann::json& schema, nlohmann::json resolved,
                                 const std::filesystem::path& folder,
                                 const std::atomic<bool>& canceled, DownloadCache& cache,

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <stdexcept>
 
 #include "host/base/time.hpp"
@@ -48,8 +50,10 @@ Prediction::Prediction(Snapshot initial, std::filesystem::path folder)
 }
 
 Prediction::~Prediction() {
+  // Mostly there is none, which one call finds out.
+  if (folder_.empty() || ::rmdir(folder_.c_str()) == 0 || errno == ENOENT) return;
   std::error_code ignored;
-  if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
+  std::filesystem::remove_all(folder_, ignored);
 }
 
 void Prediction::start() {

@@ -100,7 +100,8 @@ class Prediction {
  public:
   using Observer = std::function<void(const Snapshot&, const PredictionEvent&)>;
 
-  // `folder` is this prediction's own directory (inputs, outputs); removed with the Prediction.
+  // `folder` is where files of this prediction go (inputs, outputs). Whoever has the first one
+  // makes it (make_private_folder); whatever is there goes with the Prediction.
   Prediction(Snapshot initial, std::filesystem::path folder);
   ~Prediction();
   Prediction(const Prediction&) = delete;

@@ -93,7 +93,8 @@ std::shared_ptr<Prediction> PredictionService::make_prediction(PredictionRequest
   initial.input = mask_secrets(schema, std::move(request.input));
   initial.previews = request.previews;
   initial.created_at = Clock::now();
-  auto prediction = std::make_shared<Prediction>(std::move(initial), new_folder());
+  // The client's id is never part of a path.
+  auto prediction = std::make_shared<Prediction>(std::move(initial), folder_ / new_id());
   prediction->conceal(secret_values(schema, request.resolved_input));
   return prediction;
 }
@@ -273,13 +274,6 @@ PredictionService::Load PredictionService::load() const {
        : job->stage == Stage::waiting ? load.waiting
                                       : load.running);
   return load;
-}
-
-std::filesystem::path PredictionService::new_folder() const {
-  auto folder = folder_ / new_id();  // the client's id is never part of a path
-  std::filesystem::create_directories(folder);
-  std::filesystem::permissions(folder, std::filesystem::perms::owner_all);
-  return folder;
 }
 
 }  // namespace dream::host

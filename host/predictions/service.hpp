@@ -93,7 +93,6 @@ class PredictionService {
 
   std::shared_ptr<Prediction> make_prediction(PredictionRequest& request);
   void publish_with(const std::shared_ptr<Prediction>& prediction, PublishFile publish);
-  std::filesystem::path new_folder() const;
   Job* job_of(const Prediction& prediction) const;
   void dispatch();
   Job* first_that_may_run() const;

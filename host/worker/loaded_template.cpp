@@ -117,6 +117,11 @@ void LoadedTemplate::create() {
   created_ = true;
 }
 
+bool LoadedTemplate::has_single_output(Entry entry) const {
+  if (entry == Entry::predict) return declared_.output_kind() == DREAM_SINGLE;
+  return declared_train_ && declared_train_->output_kind() == DREAM_SINGLE;
+}
+
 void LoadedTemplate::run(Entry entry, RunRequest request, const Send& send,
                          const std::atomic<bool>& canceled) {
   if (!created_)

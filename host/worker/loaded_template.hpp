@@ -30,6 +30,8 @@ class LoadedTemplate {
   // Calls create(). Throws SdkError with the template's reason.
   void create();
   enum class Entry { predict, train };
+  // At most one output value, as far as the template has the entry.
+  bool has_single_output(Entry entry) const;
   // One prediction or training; waits while as many runs as the template allows are under way.
   // Throws SdkError: DREAM_CANCELED when `canceled` is set, whatever the template says;
   // DREAM_UNSUPPORTED for a training if it has no trainer.

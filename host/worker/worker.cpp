@@ -234,7 +234,6 @@ void Worker::serve_slot(int slot) {
     while (const auto message = channel.receive()) {
       if (message->value("type", "") != "predict") continue;
       channel.send(run_prediction(slot, *message));
-      control_.send({{"type", "idle"}, {"slot", slot}});
     }
   } catch (const std::exception& error) {  // the host broke the framing: this slot is of no use
     host_.log("error", "slot " + std::to_string(slot) + ": " + error.what());
@@ -274,11 +273,15 @@ void Worker::run_template(int slot, const nlohmann::json& message,
   LoadedTemplate* loaded = find(name);
   if (loaded == nullptr) throw std::runtime_error("no template '" + name + "' is loaded");
   host::BlockingChannel& channel = *slots_[static_cast<std::size_t>(slot)];
-  const bool train = message.value("entry", "predict") == "train";
+  const auto entry = message.value("entry", "predict") == "train" ? LoadedTemplate::Entry::train
+                                                                  : LoadedTemplate::Entry::predict;
+  const bool single = loaded->has_single_output(entry);
   LogLimit logs;
   const auto send = [&](const nlohmann::json& news) {
-    const bool is_log = news.at("type") == "log";
-    if (!is_log || logs.pass(news.at("message").get_ref<const std::string&>())) channel.send(news);
+    const auto& type = news.at("type").get_ref<const std::string&>();
+    // A single output is a run's result: it goes with what the run says next, mostly its end.
+    if (single && type == "output") return channel.hold(news);
+    if (type != "log" || logs.pass(news.at("message").get_ref<const std::string&>())) channel.send(news);
   };
   const auto tell_dropped = [&] {
     if (logs.dropped_lines() > 0)
@@ -287,7 +290,7 @@ void Worker::run_template(int slot, const nlohmann::json& message,
                     {"bytes", logs.dropped_bytes()}});
   };
   try {
-    loaded->run(train ? LoadedTemplate::Entry::train : LoadedTemplate::Entry::predict,
+    loaded->run(entry,
                 {message.value("id", ""), name, message.at("input"),
                  message.at("output_dir").get<std::string>(), message.value("previews", false)},
                 send, canceled);

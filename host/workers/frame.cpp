@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <stdexcept>
+#include <utility>
 
 #include "host/workers/protocol.hpp"
 
@@ -55,9 +56,16 @@ BlockingChannel::~BlockingChannel() {
   ::close(fd_);
 }
 
-void BlockingChannel::send(const nlohmann::json& message) {
+void BlockingChannel::hold(const nlohmann::json& message) {
   const std::string frame = encode_frame(message);
   const std::lock_guard lock(send_mutex_);
+  held_ += frame;
+}
+
+void BlockingChannel::send(const nlohmann::json& message) {
+  std::string frame = encode_frame(message);
+  const std::lock_guard lock(send_mutex_);
+  if (!held_.empty()) frame.insert(0, std::exchange(held_, {}));
   std::size_t sent = 0;
   while (sent < frame.size()) {
     const ssize_t n = ::send(fd_, frame.data() + sent, frame.size() - sent, MSG_NOSIGNAL);

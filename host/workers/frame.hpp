@@ -36,11 +36,14 @@ class BlockingChannel {
   BlockingChannel& operator=(const BlockingChannel&) = delete;
 
   void send(const nlohmann::json& message);  // in silence when the host is gone
+  // Before the next send(), and together with it: one turn of the reader for both.
+  void hold(const nlohmann::json& message);
   std::optional<nlohmann::json> receive();   // nullopt when the peer has closed
 
  private:
   int fd_;
   std::mutex send_mutex_;
+  std::string held_;
   FrameDecoder decoder_;
 };
 

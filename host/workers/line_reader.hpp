@@ -25,13 +25,14 @@ class LineReader : public std::enable_shared_from_this<LineReader> {
   void start();
   // Takes what has been written until now without waiting, an unfinished last line included.
   void drain();
+  void flush();  // hands on an unfinished line
+  int descriptor() { return descriptor_.native_handle(); }  // -1 once it is closed
   void close();  // no callback after it
 
  private:
   void read_more();
   void pace(std::size_t bytes);
   void take(std::string_view bytes);
-  void flush();
 
   boost::asio::posix::stream_descriptor descriptor_;
   std::function<void(std::string_view)> on_line_;

@@ -35,7 +35,6 @@
 //   {"type":"residents_result", "memory_budget":BYTES,
 //    "residents":[{"kind", "name", "bytes", "uses", "in_use":BOOL, "idle_s"}…]}
 //   {"type":"pong"}
-//   {"type":"idle", "slot":N}                the slot can take the next predict
 //
 // slot, host → worker
 //   {"type":"predict", "id":ID, "run":N?, "template":NAME, "entry":"predict|train", "input":OBJECT,
@@ -43,9 +42,11 @@
 //        entry: "predict" when absent; "train" calls the template's trainer.
 //        previews: whether `preview` messages are wanted; false when absent.
 //        input is validated and defaults are filled in; a file input is the path of a local file.
+//        output_dir may be missing: the worker makes it when there is a file to put there.
 // slot, worker → host
 //   {"type":"log", "level":"debug|info|warning|error", "message":TEXT}
-//   {"type":"output", "value":JSON}                                    a value
+//   {"type":"output", "value":JSON}                                    a value; one of a template
+//        with a single output comes together with what follows it
 //   {"type":"output", "path":PATH, "name":FILE, "media_type":TYPE}     a file in output_dir
 //   {"type":"progress", "step":N, "steps":N, "elapsed_s":X, "label":TEXT}
 //   {"type":"preview", "picture":N, "step":N, "steps":N, "image":DATA_URL}
@@ -53,7 +54,8 @@
 //   {"type":"metric", "name":NAME, "value":JSON, "mode":"replace|increment|append"}
 //   {"type":"dropped_logs", "lines":N, "bytes":N}   so many did not fit into what a run may log
 //   {"type":"done", "status":"succeeded|failed|canceled", "error":TEXT?, "bad_input":BOOL?}
-//        then `idle` on control. bad_input: it failed because of a value the client chose.
+//        the last of a run: the slot can take the next predict. bad_input: it failed because of a
+//        value the client chose.
 //
 // SCHEMA, one template as the host knows it:
 //   {"name", "version", "description", "sdk":"1.0", "path", "max_concurrency":N,

@@ -18,6 +18,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "host/base/paths.hpp"
 #include "host/base/unique_fd.hpp"
 
 namespace dream::host {
@@ -139,6 +140,7 @@ void SandboxEntry::hand_over(const fs::path& folder) const {
     if (::lchown(path.c_str(), uid_, gid_) != 0)
       throw std::system_error(errno, std::generic_category(), "cannot hand over " + path.string());
   };
+  make_private_folder(folder);  // which that user could not
   give(folder);
   for (const auto& entry : fs::recursive_directory_iterator(folder)) give(entry.path());
 }

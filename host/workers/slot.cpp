@@ -164,7 +164,7 @@ void Slot::release() {
   outcome_.reset();
   output_error_.clear();
   value_bytes_ = 0;
-  taken_ = idle_ = cancel_requested_ = over_limit_ = false;
+  taken_ = cancel_requested_ = over_limit_ = false;
   run_.reset();
 }
 

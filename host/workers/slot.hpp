@@ -21,18 +21,14 @@ struct OutputLimits {
   std::uint64_t file_bytes = 0;            // each file; 0: no limit
 };
 
-// A run is over when the worker has said both `done` (on the slot's channel) and `idle` (on the
-// control channel), in whichever order they are read.
 class Slot {
  public:
   Slot(boost::asio::io_context& io, OutputLimits limits) : timer_(io), limits_(limits) {}
 
   bool is_free() const { return !taken_; }
-  // The running prediction, or null; null as well for a slot that is only waiting for its `idle`.
+  // The running prediction, or null.
   const std::shared_ptr<Prediction>& prediction() const { return prediction_; }
   bool cancel_requested() const { return cancel_requested_; }
-  bool over() const { return outcome_.has_value() && idle_; }
-  bool half_over() const { return taken_ && outcome_.has_value() != idle_; }
 
   void begin(std::shared_ptr<Prediction> prediction);
   // Of the run that has begun last: ids may come again, this does not.
@@ -40,11 +36,10 @@ class Slot {
   // A message of the slot's channel. Throws std::exception if it breaks the protocol.
   enum class Said {
     news,
-    done,
+    done,      // the run is over
     too_much,  // an output beyond the limits, for the first time; what follows is dropped
   };
   Said on_message(const nlohmann::json& message);
-  void on_idle() { idle_ = taken_; }
   // Once the worker heeds the cancel, the prediction ends with `outcome`.
   void request_cancel(const Outcome& outcome);
   const Outcome& cancel_outcome() const { return cancel_outcome_; }
@@ -77,7 +72,6 @@ class Slot {
   std::uint64_t run_number_ = 0;
   bool over_limit_ = false;
   bool taken_ = false;
-  bool idle_ = false;
   bool cancel_requested_ = false;
   std::shared_ptr<int> run_;  // expires with the run: guards a late timer
 };

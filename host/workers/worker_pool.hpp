@@ -43,7 +43,6 @@ struct WorkerOptions {
   std::chrono::milliseconds setup_limit{0};  // a set-up that takes longer has failed; 0: no limit
   std::chrono::milliseconds watchdog_limit{60'000};  // a process silent so long is killed; 0: never
   std::chrono::milliseconds cancel_limit{10'000};  // a run that ignores its cancel longer is killed
-  std::chrono::milliseconds idle_limit{5'000};     // between a run's `done` and the slot's `idle`
   OutputLimits output_limits;
   Sandbox sandbox;
   std::filesystem::path scratch;  // for temporary files of the processes; empty: the system's

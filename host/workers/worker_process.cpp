@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <system_error>
@@ -136,7 +138,12 @@ void WorkerProcess::send(int slot, const nlohmann::json& message) {
 }
 
 void WorkerProcess::drain_output() {
-  for (const auto& output : outputs_) output->drain();
+  std::array<pollfd, 2> ends{};  // mostly nothing was written: one call says so for both
+  for (std::size_t i = 0; i < ends.size(); ++i)
+    ends[i] = {.fd = outputs_[i]->descriptor(), .events = POLLIN, .revents = 0};
+  ::poll(ends.data(), ends.size(), 0);
+  for (std::size_t i = 0; i < ends.size(); ++i)
+    ends[i].revents == 0 ? outputs_[i]->flush() : outputs_[i]->drain();
 }
 
 void WorkerProcess::kill(const std::string& why) {

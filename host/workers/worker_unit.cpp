@@ -186,10 +186,7 @@ void WorkerUnit::on_control(const nlohmann::json& message) {
   if (type == "setup_failed") return on_setup_failed(message);
   if (type == "log") return on_log(message);
   if (type == "pong") return watchdog_.answered();
-  if (type != "idle") return on_answer(type, message);
-  Slot& slot = *slots_.at(message.at("slot").get<std::size_t>());
-  slot.on_idle();
-  settle(slot);
+  on_answer(type, message);
 }
 
 void WorkerUnit::on_slot(int index, const nlohmann::json& message) {
@@ -264,37 +261,14 @@ void WorkerUnit::log_worker_line(std::string_view level, std::string_view line) 
   log_at(level, line);
 }
 
-// Ends the run of a slot as far as the worker's messages allow.
+// The worker has said how the run ended. The slot is free before anybody hears of it.
 void WorkerUnit::settle(Slot& slot) {
-  if (slot.over()) {
-    if (slot.prediction() != nullptr) process_->drain_output();
-    const auto ended = slot.take_prediction({});
-    slot.release();
-    if (ended.prediction != nullptr && ended.outcome.status == Status::succeeded) respawns_ = 0;
-    if (ended.prediction != nullptr) ended.prediction->end(ended.outcome);
-    replace_if_unused();
-    events_.room();
-  } else if (slot.half_over() && slot.prediction() != nullptr) {
-    slot.limit(options_.idle_limit, [this, &slot] { give_up_waiting(slot); });
-  }
-}
-
-// Only one of `done` and `idle` came. The prediction must end, with what `done` said if it was
-// that; the process cannot be trusted with another run, so it is replaced as soon as nothing runs
-// in it.
-void WorkerUnit::give_up_waiting(Slot& slot) {
-  log_at("warning", "a worker did not finish a run as it should: it will be replaced");
-  planned_end_ = true;
-  const auto ended =
-      slot.take_prediction({Status::failed, "the worker ended the run without a result"});
+  process_->drain_output();
+  const auto ended = slot.take_prediction({});
+  slot.release();
+  if (ended.outcome.status == Status::succeeded) respawns_ = 0;
   ended.prediction->end(ended.outcome);
-  replace_if_unused();
-}
-
-void WorkerUnit::replace_if_unused() {
-  const bool used = std::any_of(slots_.begin(), slots_.end(),
-                                [](const auto& slot) { return slot->prediction() != nullptr; });
-  if (planned_end_ && !used) kill("it did not finish a run as it should");
+  events_.room();
 }
 
 void WorkerUnit::on_exit(const std::string& reason) {

@@ -68,8 +68,6 @@ class WorkerUnit {
   void on_answer(const std::string& type, const nlohmann::json& message);
   void cancel_slot(int index, const Outcome& outcome);
   void settle(Slot& slot);
-  void give_up_waiting(Slot& slot);
-  void replace_if_unused();
   std::vector<Slot::Ended> empty_slots(const std::string& error);
   void plan_respawn();
   void limit_setup();

@@ -92,10 +92,7 @@ class Worker:
     def run(self, template, output_dir, slot=0, id="p1", **inputs):
         """One prediction to its end: all its messages; the last is `done`."""
         self.predict(template, output_dir, slot, id, **inputs)
-        messages = self.slots[slot].until("done")
-        if messages[-1] is not None:
-            assert self.control.until("idle")[-1] == {"type": "idle", "slot": slot}
-        return messages
+        return self.slots[slot].until("done")
 
     def output(self):
         """What it wrote to its fds 1 and 2."""

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/base/paths.hpp"
 #include "host/worker/sdk_host/output_file.hpp"
 #include "host/worker/sdk_host/sdk_error.hpp"
 
@@ -57,7 +58,6 @@ RunState::RunState(const TemplateSchema& schema, RunRequest request, Send send,
                    const std::atomic<bool>& canceled)
     : schema_(schema), request_(std::move(request)), send_(std::move(send)), canceled_(canceled) {
   bind_inputs();
-  fs::create_directories(request_.output_dir);
 }
 
 RunState::~RunState() {
@@ -150,6 +150,7 @@ void RunState::publish_file(const fs::path& file, std::string_view name) {
   const std::lock_guard lock(mutex_);
   count_output();
   try {
+    make_output_dir();
     // What the run itself made is moved; anything else, the user's own files too, is copied.
     const fs::path path = take_file(file, request_.output_dir, std::string(name), temp_folder_);
     send_({{"type", "output"},
@@ -159,6 +160,16 @@ void RunState::publish_file(const fs::path& file, std::string_view name) {
   } catch (...) {
     --outputs_;
     throw;
+  }
+}
+
+// Most runs have no files: a folder for each would be their greatest cost. With the mutex held.
+void RunState::make_output_dir() {
+  try {
+    if (!std::exchange(has_output_dir_, true)) host::make_private_folder(request_.output_dir);
+  } catch (const fs::filesystem_error& error) {
+    has_output_dir_ = false;
+    throw SdkError(DREAM_INTERNAL, error.what());
   }
 }
 
@@ -186,6 +197,7 @@ const std::string& RunState::temp_folder() {
   if (temp_folder_.empty()) {
     // Inside the prediction's folder: files move out of it without a copy, and nothing of it stays
     // behind when the worker crashes.
+    make_output_dir();
     std::string pattern = fs::absolute(request_.output_dir / ".tmp-XXXXXX").native();
     if (mkdtemp(pattern.data()) == nullptr)
       throw SdkError(DREAM_INTERNAL, "cannot make the temporary folder " + pattern);

@@ -27,7 +27,7 @@ struct RunRequest {
   std::string id;
   std::string template_name;
   nlohmann::json input;              // validated, defaults filled in
-  std::filesystem::path output_dir;  // made when it is missing
+  std::filesystem::path output_dir;  // made for the first file if it is missing
   bool previews = false;             // somebody watches
 };
 
@@ -87,6 +87,7 @@ class RunState {
   void emit_value(const dream_value& value);
   void publish_file(const std::filesystem::path& file, std::string_view name);
   void count_output();
+  void make_output_dir();
   template <class Body>
   void hold_to_account(Body&& body);
 
@@ -102,6 +103,7 @@ class RunState {
 
   std::mutex mutex_;  // what follows
   ProgressLimit progress_limit_;
+  bool has_output_dir_ = false;
   std::string temp_folder_;
   std::size_t outputs_ = 0;
   MetricTypes metrics_;

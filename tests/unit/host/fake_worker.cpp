@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -61,11 +62,10 @@ struct Run {
   std::string status = "succeeded";
   std::string error = {};
   bool bad_input = false;
-  bool say_done = true;
-  bool say_idle = true;
 };
 
 void write_file(Run& run, const json& step) {
+  ::mkdir(run.output_dir.c_str(), S_IRWXU);
   const std::string path = run.output_dir + "/" + step.at(1).get<std::string>();
   std::ofstream(path) << step.at(2).get<std::string>();
   run.channel.send(
@@ -151,8 +151,6 @@ void perform(Run& run, const json& step) {
   if (verb == "bad_verb") run.channel.send({{"type", "dance"}});
   if (verb == "fail") run.status = "failed", run.error = step.at(1);
   if (verb == "refuse") run.status = "failed", run.error = step.at(1), run.bad_input = true;
-  if (verb == "no_idle") run.say_idle = false;
-  if (verb == "no_done") run.say_done = false;
   perform_more(run, step);
   if (verb == "wait_cancel") {
     while (!is_canceled(run.id)) sleep_ms(2);
@@ -160,16 +158,14 @@ void perform(Run& run, const json& step) {
   }
 }
 
-void serve_slot(int slot, BlockingChannel& channel) {
+void serve_slot(BlockingChannel& channel) {
   while (const auto message = channel.receive()) {
     Run run{channel, message->at("id"), message->at("output_dir")};
     for (const auto& step : message->at("input").at("script")) perform(run, step);
-    if (run.say_done)
-      channel.send({{"type", "done"},
-                    {"status", run.status},
-                    {"error", run.error},
-                    {"bad_input", run.bad_input}});
-    if (run.say_idle) control->send({{"type", "idle"}, {"slot", slot}});
+    channel.send({{"type", "done"},
+                  {"status", run.status},
+                  {"error", run.error},
+                  {"bad_input", run.bad_input}});
   }
 }
 
@@ -217,11 +213,9 @@ std::vector<int> numbers(const char* text) {
 int main(int argc, char** argv) {
   if (argc != 5 || std::strcmp(argv[1], "--control-fd") != 0) return 2;
   control = std::make_unique<BlockingChannel>(std::atoi(argv[2]));
-  int slot = 0;
   for (const int fd : numbers(argv[4])) {
     auto* channel = new BlockingChannel(fd);  // lives as long as its thread: to the end
-    std::thread([slot, channel] { serve_slot(slot, *channel); }).detach();
-    ++slot;
+    std::thread([channel] { serve_slot(*channel); }).detach();
   }
   while (const auto message = control->receive()) {
     const std::string type = message->at("type");

@@ -268,6 +268,13 @@ TEST_F(ServiceTest, IdsAreNotPathsAndFilesGo) {
   EXPECT_FALSE(std::filesystem::exists(own));
 }
 
+TEST_F(ServiceTest, WithoutFilesThereIsNoFolder) {
+  start_service();
+  const auto prediction = create("x", works);
+  turn_until_end(*prediction);
+  EXPECT_FALSE(std::filesystem::exists(prediction->folder()));
+}
+
 TEST_F(ServiceTest, ATemplateThatIsNotServedIsNamed) {
   start_service();
   EXPECT_THROW(service->create(request("x", works, "none")), std::invalid_argument);

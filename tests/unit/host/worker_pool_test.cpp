@@ -139,27 +139,6 @@ TEST_F(PoolTest, ATemplateThatRunsOneAtATimeGetsOneSlot) {
   EXPECT_EQ(pool->health(), Health::busy);
 }
 
-TEST_F(PoolTest, DoneWithoutIdleEndsThePredictionAndReplacesTheWorker) {
-  options.idle_limit = std::chrono::milliseconds(30);
-  options.max_respawns = 0;
-  start_pool();
-  turn_until(Health::ready);
-  EXPECT_EQ(finish(R"([["output", 1], ["no_idle"]])").status, Status::succeeded);
-  turn_until(Health::starting);
-  turn_until(Health::ready);
-}
-
-TEST_F(PoolTest, IdleWithoutDoneFailsThePrediction) {
-  options.idle_limit = std::chrono::milliseconds(30);
-  start_pool();
-  turn_until(Health::ready);
-  const Snapshot end = finish(R"([["no_done"]])");
-  EXPECT_EQ(end.status, Status::failed);
-  EXPECT_EQ(end.error, "the worker ended the run without a result");
-  turn_until(Health::starting);
-  turn_until(Health::ready);
-}
-
 TEST_F(PoolTest, AnswersRequests) {
   start_pool();
   json answer;
