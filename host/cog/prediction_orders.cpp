@@ -31,7 +31,8 @@ Response with_prediction_id(Response response, const std::string& id) {
   return response;
 }
 
-void CogRoutes::watch(const Shared& exchange, Feed& feed, const std::string& id) const {
+void CogRoutes::watch(const Shared& exchange, Feed& feed, const std::string& id,
+                      Feed::Past past) const {
   ExtraEvents extras;
   if (!read_extra_events(exchange->request(), extras)) {
     return exchange->respond(json_response(422, validation_body({wrong_events()})));
@@ -39,7 +40,7 @@ void CogRoutes::watch(const Shared& exchange, Feed& feed, const std::string& id)
   if (feed.is_full()) {
     return exchange->respond(error_response(429, "Too many stream subscribers"));
   }
-  feed.watch(*exchange, extras, with_prediction_id({}, id).headers);
+  feed.watch(*exchange, extras, with_prediction_id({}, id).headers, past);
 }
 
 std::optional<json> CogRoutes::resolved_input(const Shared& exchange, const json& schema,
@@ -115,7 +116,7 @@ void CogRoutes::answer_accepted(const Shared& exchange, const std::string& id,
   };
   if (wants_event_stream(exchange->request())) {
     feed->on_abandoned([cancel] { cancel("everyone who watched"); });
-    return watch(exchange, *feed, id);
+    return watch(exchange, *feed, id, Feed::Past::all);
   }
   if (!responds_async(exchange->request())) {
     return exchange->on_disconnect([cancel] { cancel("the client"); });

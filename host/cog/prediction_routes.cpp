@@ -112,7 +112,7 @@ void CogRoutes::show_running(const Shared& exchange, const std::string& template
   }
   const auto feed = feeds_.find(running.id);
   if (feed == nullptr) return exchange->respond(error_response(404, "Prediction not found"));
-  watch(exchange, *feed, running.id);
+  watch(exchange, *feed, running.id, Feed::Past::history);
 }
 
 void CogRoutes::cancel(const Shared& exchange) {

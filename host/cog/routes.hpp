@@ -72,7 +72,7 @@ class CogRoutes {
   void show_running(const Shared& exchange, const std::string& template_name, Entry entry,
                     const Snapshot& running);
   // Answers with the events of a prediction, if the request is well-formed and there is room.
-  void watch(const Shared& exchange, Feed& feed, const std::string& id) const;
+  void watch(const Shared& exchange, Feed& feed, const std::string& id, Feed::Past past) const;
   // Answers 404 and returns true if the template is known to have no trainer.
   bool lacks_trainer(const Shared& exchange, const std::string& template_name, Entry entry) const;
   void run(const Shared& exchange, const std::string& template_name, Entry entry,

@@ -86,7 +86,11 @@ void Feed::on_event(const Snapshot& snapshot, const PredictionEvent& event) {
                       {"index", snapshot.output.size() - 1}});
       break;
     case Kind::log:
-      push("log", {{"data", event.text}, {"source", to_string(event.source)}});
+      for (std::string_view text = event.text; !text.empty();) {  // Cog tells it line by line
+        const auto line = text.substr(0, std::min(text.find('\n'), text.size() - 1) + 1);
+        push("log", {{"data", line}, {"source", to_string(event.source)}});
+        text.remove_prefix(line.size());
+      }
       break;
     case Kind::progress:  // its line is where a progress bar of Python would write it
       if (!event.text.empty()) push("log", {{"data", event.text}, {"source", "stderr"}});
@@ -127,14 +131,15 @@ void Feed::wake_all() {
 }
 
 void Feed::watch(Exchange& exchange, ExtraEvents extras,
-                 std::vector<std::pair<std::string, std::string>> headers) {
+                 std::vector<std::pair<std::string, std::string>> headers, Past past) {
   Watcher& watcher = watchers_.emplace_back();
   watcher.extras = extras;
   if (extras.progress) watcher.progress = progress_;
   if (extras.preview) watcher.preview = preview_;
-  const std::uint64_t first =
-      std::max(ring_.begin(), ring_.end() - std::min<std::uint64_t>(ring_.end(), limits_.history));
-  if (limits_.history > 0) watcher.skipped = first;
+  const std::uint64_t shown =
+      past == Past::all ? ring_.end() : std::min<std::uint64_t>(ring_.end(), limits_.history);
+  const std::uint64_t first = std::max(ring_.begin(), ring_.end() - shown);
+  if (shown > 0) watcher.skipped = first;
   watcher.next = first;
   headers.emplace_back("cache-control", "no-cache");
   headers.emplace_back("x-accel-buffering", "no");  // nginx would hold events back

@@ -52,10 +52,13 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void on_abandoned(std::function<void()> callback) { on_abandoned_ = std::move(callback); }
 
   bool is_full() const { return watchers_.size() >= limits_.watchers; }
+  // What a watcher sees of what has happened already: as much as the limits say, or, who started
+  // the prediction, all.
+  enum class Past { history, all };
   // Answers with the stream: what has happened so far, then what happens, until the end.
   // `headers` go into the answer.
   void watch(Exchange& exchange, ExtraEvents extras,
-             std::vector<std::pair<std::string, std::string>> headers);
+             std::vector<std::pair<std::string, std::string>> headers, Past past = Past::history);
 
  private:
   struct Watcher {

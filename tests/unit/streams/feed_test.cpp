@@ -58,6 +58,25 @@ std::vector<std::string> names(Exchange& exchange, std::string* text = nullptr) 
 
 using Names = std::vector<std::string>;
 
+TEST_F(FeedTest, LogsComeLineByLine) {
+  begin();
+  const auto exchange = watch();
+  prediction.log("one\ntwo\n\nlast");
+  std::string text;
+  EXPECT_EQ(names(*exchange, &text), (Names{"log", "log", "log", "log"}));
+  EXPECT_NE(text.find(R"({"data":"\n","source":"stdout"})"), std::string::npos) << text;
+  EXPECT_NE(text.find(R"({"data":"last\n","source":"stdout"})"), std::string::npos) << text;
+}
+
+TEST_F(FeedTest, WhoStartedItSeesAllThoughThereIsNoHistory) {
+  begin({.history = 0});
+  prediction.start();
+  auto exchange = std::make_shared<Exchange>(Request{});
+  feed->watch(*exchange, {}, {}, Feed::Past::all);
+  emit("a");
+  EXPECT_EQ(names(*exchange), (Names{"start", "output"}));
+}
+
 TEST_F(FeedTest, TellsCogsEventsInCogsForm) {
   begin();
   const auto exchange = watch();
