@@ -70,7 +70,8 @@ class PydanticWords final : public ValidationWords {
     std::string permitted;
     for (const auto& choice : choices) {
       permitted += permitted.empty() ? "" : ", ";
-      permitted += choice.is_string() ? "'" + choice.get<std::string>() + "'" : quote(choice);
+      permitted +=
+          choice.is_string() ? fmt::format("'{}'", choice.get<std::string>()) : quote(choice);
     }
     return {"value is not a valid enumeration member; permitted: " + permitted, "type_error.enum"};
   }
