@@ -22,7 +22,8 @@ fs::path cache_folder() {
 }  // namespace
 
 void make_private_folder(const fs::path& folder) {
-  if (::mkdir(folder.c_str(), S_IRWXU) == 0 || (errno == EEXIST && fs::is_directory(folder))) return;
+  if (::mkdir(folder.c_str(), S_IRWXU) == 0) return;
+  if (errno == EEXIST && fs::is_directory(folder)) return;
   throw fs::filesystem_error("cannot make the folder", folder,
                              std::error_code(errno, std::generic_category()));
 }

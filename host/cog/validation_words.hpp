@@ -1,5 +1,4 @@
-// What is wrong with an input, in the words of a generation of Cog: clients and their tests look for
-// them.
+// What is wrong with an input, in the words of a generation of Cog, which its clients look for.
 #pragma once
 
 #include <cstddef>

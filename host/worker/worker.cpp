@@ -281,7 +281,8 @@ void Worker::run_template(int slot, const nlohmann::json& message,
     const auto& type = news.at("type").get_ref<const std::string&>();
     // A single output is a run's result: it goes with what the run says next, mostly its end.
     if (single && type == "output") return channel.hold(news);
-    if (type != "log" || logs.pass(news.at("message").get_ref<const std::string&>())) channel.send(news);
+    if (type != "log" || logs.pass(news.at("message").get_ref<const std::string&>()))
+      channel.send(news);
   };
   const auto tell_dropped = [&] {
     if (logs.dropped_lines() > 0)
