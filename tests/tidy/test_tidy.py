@@ -22,6 +22,8 @@ BOOST = r"<boost/"
 FORBIDDEN_INCLUDES = [
     ("host/(?!worker/)", f"{TORCH}|{OPENCV}|sdk/engine/",
      "the host links neither libtorch nor OpenCV"),
+    ("host/(?!storage/)", "<sqlite3", "SQLite stays in host/storage"),
+    ("host/storage/", r'"host/(?!storage/|base/)', "storage knows base alone"),
     ("host/worker/", TORCH, "the worker reaches libtorch only through sdk/engine/engine.hpp"),
     ("host/worker/(?!imaging/)", OPENCV, "OpenCV stays in host/worker/imaging"),
     ("host/worker/", r'"sdk/engine/(?!engine\.hpp|image/)',
