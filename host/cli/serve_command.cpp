@@ -14,6 +14,7 @@
 #include "host/cli/job_flags.hpp"
 #include "host/cli/template_search.hpp"
 #include "host/cli/serve_environment.hpp"
+#include "host/cli/webhook_flags.hpp"
 #include "host/cli/worker_flags.hpp"
 #include "host/downloads/fetch_weights.hpp"
 #include "host/http/serve.hpp"
@@ -34,6 +35,7 @@ struct ServeFlags {
   std::optional<std::uint64_t> memory_budget;
   WorkerFlags worker;
   JobFlags jobs;
+  WebhookFlags webhooks;
   DownloadFlags downloads;
   ServeOptions options;
 };
@@ -72,6 +74,7 @@ int run_serve(const ServeFlags& flags) {
   options.worker.memory_budget = static_cast<std::int64_t>(
       flags.memory_budget.value_or(flags.allow_request_weights ? machine_memory_bytes() / 2 : 0));
   flags.jobs.apply(options);
+  flags.webhooks.apply(options);
   options.worker.slot_isolation = flags.isolation == "slot";
   options.worker.setup_limit = setup_limit_from_environment();
   options.cog.legacy = flags.compat == "legacy";
@@ -167,6 +170,7 @@ void add_serve_command(CLI::App& app, Command& chosen) {
   add_cog_flags(*serve, *flags);
   flags->worker.add_to(*serve);
   flags->jobs.add_to(*serve);
+  flags->webhooks.add_to(*serve);
   flags->downloads.add_to(*serve);
   serve->callback([flags, &chosen] { chosen = [flags] { return run_serve(*flags); }; });
 }

@@ -84,11 +84,17 @@ PredictionRequest CogRoutes::order(const Shared& exchange, const std::string& te
   order.publish = publisher(uploader_, options_, request, order.id,
                             envelope.output_file_prefix);
   if (envelope.webhook && !envelope.webhook->empty()) {
-    WebhookTarget target{*envelope.webhook, header_or_empty(request, "traceparent"),
-                         header_or_empty(request, "tracestate")};
-    order.observers.push_back(webhook_observer(
-        webhooks_, std::move(target), envelope.webhook_events,
-        [renderer](const Snapshot& snapshot) { return compact(renderer->render(snapshot)); }));
+    const auto line = WebhookSender::open({*envelope.webhook,
+                                           header_or_empty(request, "traceparent"),
+                                           header_or_empty(request, "tracestate"), order.id});
+    const auto render = [renderer](const Snapshot& snapshot) {
+      return compact(renderer->render(snapshot));
+    };
+    order.observers.push_back(webhook_observer(webhooks_, line, envelope.webhook_events, render));
+    if (envelope.webhook_events.completed && webhooks_.has_outbox())
+      order.taken_in = [this, line, render](const Snapshot& snapshot) {
+        webhooks_.expect(*line, render(snapshot));
+      };
   }
   const bool streams = wants_event_stream(request);
   if (feed != nullptr) {

@@ -2,9 +2,12 @@
 
 #include <spdlog/spdlog.h>
 
+#include <stdexcept>
+
 #include "host/base/mime.hpp"
 #include "host/base/time.hpp"
 #include "host/cog/data_url.hpp"
+#include "host/cog/json_text.hpp"
 
 namespace dream::host {
 namespace {
@@ -58,6 +61,15 @@ json PredictionRenderer::render(const Snapshot& snapshot) {
           {"created_at", rfc3339(snapshot.created_at)},
           {"started_at", time_or_null(snapshot.started_at)},
           {"completed_at", time_or_null(snapshot.completed_at)}};
+}
+
+std::string stopped_body(const std::string& rendered, Clock::time_point now) {
+  json body = json::parse(rendered, nullptr, false);
+  if (!body.is_object()) throw std::invalid_argument("it is not a prediction");
+  body["status"] = to_string(Status::failed);
+  body["error"] = "the server was stopped while this prediction ran or waited";
+  body["completed_at"] = rfc3339(now);
+  return compact(body);
 }
 
 }  // namespace dream::host

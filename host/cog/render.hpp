@@ -25,4 +25,8 @@ class PredictionRenderer {
   std::vector<nlohmann::json> items_;  // rendered so far, in output order
 };
 
+// The last body of a prediction whose server was stopped before its end, from one that was rendered
+// earlier. Throws std::invalid_argument if that is not one.
+std::string stopped_body(const std::string& rendered, Clock::time_point now);
+
 }  // namespace dream::host

@@ -6,16 +6,20 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
+#include <memory>
 
 #include "host/cog/health_checks.hpp"
 #include "host/cog/intake.hpp"
 #include "host/cog/metrics.hpp"
+#include "host/cog/render.hpp"
 #include "host/cog/routes.hpp"
 #include "host/downloads/fetch_weights.hpp"
 #include "host/http/first_weights.hpp"
 #include "host/http/server.hpp"
 #include "host/predictions/service.hpp"
 #include "host/predictions/work_folder.hpp"
+#include "host/storage/directory_lock.hpp"
+#include "host/storage/outbox.hpp"
 #include "host/web/page_routes.hpp"
 #include "host/webhooks/webhook_sender.hpp"
 
@@ -35,15 +39,25 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-std::filesystem::path work_base(const ServeOptions& options) {
-  return options.state_dir.empty() ? std::filesystem::temp_directory_path() : options.state_dir;
-}
+// What one server at a time may have of a state directory.
+struct State {
+  explicit State(const std::filesystem::path& folder) : lock(folder), outbox(folder) {}
+
+  DirectoryLock lock;
+  Outbox outbox;
+};
 
 // Workers keep what they write in the host's folder: it goes with it, and is all they need.
 WorkerOptions workers_in(const std::filesystem::path& folder, WorkerOptions options) {
   options.scratch = folder;
   options.sandbox.writable = {folder, "/dev/shm"};
   return options;
+}
+
+WebhookPolicy webhook_policy(const ServeOptions& options) {
+  WebhookPolicy policy = WebhookPolicy::from_environment();
+  policy.keys = options.webhook_keys;
+  return policy;
 }
 
 std::vector<std::string> names_of(const std::vector<WorkerOptions::Template>& templates) {
@@ -56,7 +70,9 @@ class Host {
  public:
   explicit Host(const ServeOptions& options)
       : options_(options),
-        folder_(work_base(options)),
+        state_(options.state_dir.empty() ? nullptr : std::make_unique<State>(options.state_dir)),
+        folder_(std::filesystem::temp_directory_path()),
+        webhooks_(webhook_policy(options), state_ ? &state_->outbox : nullptr),
         workers_(io_, workers_in(folder_.path(), options.worker)),
         service_(io_, workers_, folder_.path(), options.service),
         intake_(io_, service_, options.downloads),
@@ -77,13 +93,26 @@ class Host {
     const int port = server_.listen(options_.host, options_.port);
     spdlog::info("listening on http://{}:{}", options_.host, port);
     await_signal();
+    resume_webhooks();
     start_workers();
     io_.run();
-    if (!webhooks_.drain(webhook_grace)) spdlog::error("some webhooks could not be delivered");
+    drain_webhooks();
     return 0;
   }
 
  private:
+  void resume_webhooks() {
+    const auto count = webhooks_.resume(
+        [](const std::string& rendered) { return stopped_body(rendered, Clock::now()); });
+    if (count > 0) spdlog::info("sending {} webhook(s) that an earlier server left", count);
+  }
+
+  void drain_webhooks() {
+    if (!webhooks_.drain(webhook_grace)) spdlog::error("some webhooks could not be delivered");
+    if (const std::size_t left = state_ ? state_->outbox.size() : 0; left > 0)
+      spdlog::warn("{} webhook(s) are left in the outbox: the next start sends them", left);
+  }
+
   void start_workers() {
     if (!is_weights_url(options_.worker.weights)) return workers_.start();
     first_weights_.fetch(options_.worker.weights, [this](const auto& path, const auto& error) {
@@ -119,6 +148,7 @@ class Host {
   }
 
   const ServeOptions& options_;
+  std::unique_ptr<State> state_;  // null: no state directory
   WorkFolder folder_;
   asio::io_context io_{1};
   WebhookSender webhooks_;

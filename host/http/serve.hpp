@@ -8,6 +8,7 @@
 #include "host/cog/cog_options.hpp"
 #include "host/downloads/download_cache.hpp"
 #include "host/predictions/service.hpp"
+#include "host/webhooks/signature.hpp"
 #include "host/workers/worker_pool.hpp"
 
 namespace dream::host {
@@ -19,8 +20,9 @@ struct ServeOptions {
   ServiceOptions service;
   CogOptions cog;
   bool await_explicit_shutdown = false;  // ignore SIGTERM; end on SIGINT and POST /shutdown only
+  SigningKeys webhook_keys;              // none: webhooks are not signed
   CacheOptions downloads;                // of what requests name by URL
-  // Where the folder for the files of predictions is made; empty: the system's temporary folder.
+  // What must survive this process: the outbox of webhooks. Empty: nothing does.
   std::filesystem::path state_dir;
 };
 

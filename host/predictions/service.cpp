@@ -112,6 +112,7 @@ PredictionService::Created PredictionService::accept(PredictionRequest& request)
     jobs_.remove_if([&](const auto& other) { return &other->prediction->snapshot() == &snapshot; });
   });
   for (auto& observer : request.observers) prediction->observe(std::move(observer));
+  if (request.taken_in) request.taken_in(prediction->snapshot());
   if (request.publish) publish_with(prediction, std::move(request.publish));
   if (request.cancel_after)
     limit(job, *request.cancel_after, [this, after = *request.cancel_after](Prediction& late) {

@@ -32,6 +32,7 @@ struct PredictionRequest {
   bool previews = false;     // somebody wants to see it being drawn
   // From its creation, time in the queue included; then it is canceled.
   std::optional<std::chrono::milliseconds> cancel_after = {};
+  std::function<void(const Snapshot&)> taken_in = {};  // before it can start; throws nothing
   std::function<void()> withdraw = {};  // takes back what was prepared, if it is refused
 };
 

@@ -24,6 +24,10 @@ void add_header(CurlHeaders& headers, const std::string& line);
 // "name: value"; nothing for a value that is empty or would begin another line.
 void add_header_if_sound(CurlHeaders& headers, const std::string& name, const std::string& value);
 
+// `url` as a log may show it: without user, password, query and fragment, which carry secrets, and
+// cut when long.
+std::string url_for_logs(const std::string& url);
+
 // For CURLOPT_WRITEFUNCTION: the body of the answer does not matter.
 std::size_t discard_body(char* data, std::size_t size, std::size_t count, void* user);
 

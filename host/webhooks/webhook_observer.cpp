@@ -52,13 +52,13 @@ std::chrono::milliseconds webhook_interval() {
   return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
 }
 
-Prediction::Observer webhook_observer(WebhookSender& sender, WebhookTarget target,
+Prediction::Observer webhook_observer(WebhookSender& sender,
+                                      std::shared_ptr<WebhookSender::Line> line,
                                       WebhookEvents events,
                                       std::function<std::string(const Snapshot&)> render,
                                       std::chrono::milliseconds interval) {
-  auto state =
-      std::make_shared<Throttled>(Throttled{sender, WebhookSender::open(std::move(target)), events,
-                                            std::move(render), interval, std::nullopt});
+  auto state = std::make_shared<Throttled>(
+      Throttled{sender, std::move(line), events, std::move(render), interval, std::nullopt});
   return [state](const Snapshot& snapshot, const PredictionEvent& event) {
     state->on(snapshot, event);
   };

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -30,8 +31,9 @@ struct WebhookEvents {
 // by default.
 std::chrono::milliseconds webhook_interval();
 
-// The observer that sends. `render` makes the body from a snapshot.
-Prediction::Observer webhook_observer(WebhookSender& sender, WebhookTarget target,
+// The observer that sends on `line`. `render` makes the body from a snapshot.
+Prediction::Observer webhook_observer(WebhookSender& sender,
+                                      std::shared_ptr<WebhookSender::Line> line,
                                       WebhookEvents events,
                                       std::function<std::string(const Snapshot&)> render,
                                       std::chrono::milliseconds interval = webhook_interval());

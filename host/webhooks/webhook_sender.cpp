@@ -3,16 +3,20 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <array>
 #include <condition_variable>
 #include <cstdlib>
 #include <deque>
 #include <list>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "host/base/ids.hpp"
+#include "host/base/time.hpp"
 #include "host/webhooks/curl.hpp"
 
 namespace dream::host {
@@ -20,26 +24,85 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::system_clock;
 
 constexpr char user_agent[] = "dream/" DREAM_VERSION;
+constexpr int most_doublings = 10;       // of the pause between attempts
+constexpr int most_doublings_kept = 13;  // of one that the outbox has
 
 struct Delivery {
-  std::string body;
+  std::string id;
+  std::string body;  // empty if `kept` and not read yet
   bool terminal = false;
+  bool kept = false;     // the outbox has its body
+  bool awaited = false;  // whoever drains waits for it
+  system_clock::time_point due = {};
 };
 
+// What became of an attempt.
+struct Outcome {
+  bool sent = false;
+  bool transient = false;  // another attempt may succeed
+  bool answered = true;
+  std::string text = {};
+  seconds retry_after{0};  // as the receiver asked; 0: it did not
+};
+
+// The receiver may take it later: it, or what stands before it, is busy or broken.
 bool worth_a_retry(long status) {
-  static constexpr std::array<long, 5> statuses{429, 500, 502, 503, 504};
-  return std::find(statuses.begin(), statuses.end(), status) != statuses.end();
+  return status == 408 || status == 425 || status == 429 || (status >= 500 && status != 501);
+}
+
+std::string new_message_id() {
+  return "msg_" + new_id();
+}
+
+CurlHeaders headers_of(const WebhookPolicy& policy, const WebhookTarget& target,
+                       const Delivery& delivery) {
+  const auto now = std::chrono::duration_cast<seconds>(system_clock::now().time_since_epoch());
+  CurlHeaders headers;
+  add_header(headers, "Content-Type: application/json");
+  add_header(headers, "Expect:");
+  add_header(headers, "webhook-id: " + delivery.id);
+  add_header(headers, "webhook-timestamp: " + std::to_string(now.count()));
+  if (!policy.keys.empty())
+    add_header(headers,
+               "webhook-signature: " + policy.keys.sign(delivery.id, now, delivery.body));
+  if (!policy.bearer_token.empty())
+    add_header_if_sound(headers, "Authorization", "Bearer " + policy.bearer_token);
+  add_header_if_sound(headers, "traceparent", target.traceparent);
+  add_header_if_sound(headers, "tracestate", target.tracestate);
+  return headers;
+}
+
+Outcome outcome_of(CURL* curl, CURLcode result) {
+  if (result != CURLE_OK)
+    return {.transient = result != CURLE_UNSUPPORTED_PROTOCOL && result != CURLE_URL_MALFORMAT,
+            .answered = false,
+            .text = curl_easy_strerror(result)};
+  long status = 0;
+  curl_off_t retry_after = 0;
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after);
+  return {.sent = status >= 200 && status < 300,
+          .transient = worth_a_retry(status),
+          .text = "status " + std::to_string(status),
+          .retry_after = seconds(retry_after)};
+}
+
+OutboxEntry entry_of(const std::string& id, const WebhookTarget& target) {
+  return {id, target.prediction_id, target.url, target.traceparent, target.tracestate};
 }
 
 }  // namespace
 
 struct WebhookSender::Line {
   WebhookTarget target;
+  std::string end_id;          // of the terminal delivery, known before that is
   std::deque<Delivery> queue;  // front: being delivered
   std::size_t queued_bytes = 0;
-  int attempts = 0;
+  int attempts = 0;  // of the front
   bool in_flight = false;
   Clock::time_point not_before;
 };
@@ -47,14 +110,14 @@ struct WebhookSender::Line {
 // One attempt on the wire.
 struct Attempt {
   std::shared_ptr<WebhookSender::Line> line;
-  CurlHandle handle;
-  CurlHeaders headers;
-  std::string body;  // libcurl reads it in place
+  Delivery delivery;  // libcurl reads its body in place
+  CurlHandle handle = nullptr;
+  CurlHeaders headers = nullptr;
 };
 
 struct WebhookSender::State {
-  explicit State(WebhookPolicy rules) : policy(std::move(rules)), multi(curl_multi_init()) {
-    curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, 128L);
+  State(WebhookPolicy rules, Outbox* kept_in)
+      : policy(std::move(rules)), outbox(kept_in), multi(curl_multi_init()) {
     thread = std::thread([this] { run(); });
   }
   ~State() {
@@ -69,15 +132,20 @@ struct WebhookSender::State {
     curl_multi_cleanup(multi);
   }
 
+  void append(const std::shared_ptr<Line>& line, Delivery delivery);
   void run();
   milliseconds start_due();  // result: time until the next one is due
-  void begin(const std::shared_ptr<Line>& line);
+  Attempt take(const std::shared_ptr<Line>& line) const;
+  void begin(Attempt attempt);
+  void put_on_the_wire(Attempt& attempt);
   bool collect();  // whether any attempt has ended
-  void finish(Line& line, CURLcode result, long status);
+  void settle(Line& line, const Delivery& delivery, const Outcome& outcome);
+  bool wait_for_retry(Line& line, const Outcome& outcome);
   void pop(Line& line);
   void forget_updates(Line& line);
 
   const WebhookPolicy policy;
+  Outbox* const outbox;  // or null
   CURLM* const multi;
   std::thread thread;
   std::unordered_map<CURL*, Attempt> attempts;  // of the thread alone
@@ -85,7 +153,7 @@ struct WebhookSender::State {
   std::mutex mutex;
   std::condition_variable changed;
   std::list<std::shared_ptr<Line>> lines;  // with work
-  std::size_t terminals = 0;               // not yet through
+  std::size_t awaited = 0;                 // deliveries that drain() waits for
   bool stopping = false;
 };
 
@@ -95,32 +163,69 @@ WebhookPolicy WebhookPolicy::from_environment() {
   return policy;
 }
 
-WebhookSender::WebhookSender(WebhookPolicy policy)
-    : state_(std::make_unique<State>(std::move(policy))) {}
+WebhookSender::WebhookSender(WebhookPolicy policy, Outbox* outbox)
+    : state_(std::make_unique<State>(std::move(policy), outbox)) {}
 
 WebhookSender::~WebhookSender() = default;
 
 std::shared_ptr<WebhookSender::Line> WebhookSender::open(WebhookTarget target) {
   auto line = std::make_shared<Line>();
   line->target = std::move(target);
+  line->end_id = new_message_id();
   return line;
 }
 
+bool WebhookSender::has_outbox() const {
+  return state_->outbox != nullptr;
+}
+
+void WebhookSender::expect(const Line& line, std::string_view body) {
+  if (has_outbox()) state_->outbox->keep(entry_of(line.end_id, line.target), body, std::nullopt);
+}
+
 void WebhookSender::send(const std::shared_ptr<Line>& line, std::string body, bool terminal) {
-  {
-    const std::lock_guard lock(state_->mutex);
-    if (line->queue.empty()) state_->lines.push_back(line);
-    line->queued_bytes += body.size();
-    line->queue.push_back({std::move(body), terminal});
-    if (terminal) ++state_->terminals;
-    if (line->queued_bytes > state_->policy.max_queued_bytes) state_->forget_updates(*line);
+  Delivery delivery{terminal ? line->end_id : new_message_id(), std::move(body), terminal};
+  delivery.due = system_clock::now();
+  delivery.awaited = terminal;
+  delivery.kept = terminal && has_outbox() &&
+                  state_->outbox->keep(entry_of(delivery.id, line->target), delivery.body,
+                                       delivery.due);
+  state_->append(line, std::move(delivery));
+}
+
+std::size_t WebhookSender::resume(const std::function<std::string(const std::string&)>& finish) {
+  if (!has_outbox()) return 0;
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<Line>> lines;
+  const auto waiting = state_->outbox->recover(finish);
+  for (const auto& [entry, due] : waiting) {
+    auto& line = lines[{entry.subject, entry.url}];
+    if (line == nullptr)
+      line = open({entry.url, entry.traceparent, entry.tracestate, entry.subject});
+    state_->append(line, {.id = entry.id,
+                          .body = {},
+                          .terminal = true,
+                          .kept = true,
+                          .awaited = true,
+                          .due = due});
   }
-  curl_multi_wakeup(state_->multi);
+  return waiting.size();
 }
 
 bool WebhookSender::drain(milliseconds limit) {
   std::unique_lock lock(state_->mutex);
-  return state_->changed.wait_for(lock, limit, [this] { return state_->terminals == 0; });
+  return state_->changed.wait_for(lock, limit, [this] { return state_->awaited == 0; });
+}
+
+void WebhookSender::State::append(const std::shared_ptr<Line>& line, Delivery delivery) {
+  {
+    const std::lock_guard lock(mutex);
+    if (line->queue.empty()) lines.push_back(line);
+    line->queued_bytes += delivery.body.size();
+    if (delivery.awaited) ++awaited;
+    line->queue.push_back(std::move(delivery));
+    if (line->queued_bytes > policy.max_queued_bytes) forget_updates(*line);
+  }
+  curl_multi_wakeup(multi);
 }
 
 void WebhookSender::State::run() {
@@ -138,37 +243,64 @@ void WebhookSender::State::run() {
 }
 
 milliseconds WebhookSender::State::start_due() {
-  const std::lock_guard lock(mutex);
-  const auto now = Clock::now();
   milliseconds wait(10000);
-  for (const auto& line : lines) {
-    if (line->in_flight) continue;
-    if (line->not_before <= now) {
-      begin(line);
-    } else {
-      const auto left = std::chrono::ceil<milliseconds>(line->not_before - now);
-      wait = std::min(wait, left);
+  std::vector<Attempt> due;
+  {
+    const std::lock_guard lock(mutex);
+    const auto now = Clock::now();
+    for (const auto& line : lines) {
+      if (line->in_flight) continue;
+      if (line->not_before > now)
+        wait = std::min(wait, std::chrono::ceil<milliseconds>(line->not_before - now));
+      else if (attempts.size() + due.size() < policy.max_in_flight)
+        due.push_back(take(line));
     }
   }
+  for (auto& attempt : due) begin(std::move(attempt));
   return wait;
 }
 
-void WebhookSender::State::begin(const std::shared_ptr<Line>& line) {
-  Attempt attempt{line, new_curl(line->target.url, user_agent), nullptr, line->queue.front().body};
-  CURL* const curl = attempt.handle.get();
-  add_header(attempt.headers, "Content-Type: application/json");
-  add_header(attempt.headers, "Expect:");
-  if (!policy.bearer_token.empty())
-    add_header_if_sound(attempt.headers, "Authorization", "Bearer " + policy.bearer_token);
-  add_header_if_sound(attempt.headers, "traceparent", line->target.traceparent);
-  add_header_if_sound(attempt.headers, "tracestate", line->target.tracestate);
+// What the outbox has need not be in memory too; it is read again for the next attempt.
+Attempt WebhookSender::State::take(const std::shared_ptr<Line>& line) const {
   line->in_flight = true;
   ++line->attempts;
-  Attempt& kept = attempts.emplace(curl, std::move(attempt)).first->second;
+  Delivery& front = line->queue.front();
+  if (!front.kept) return {line, front};
+  line->queued_bytes -= front.body.size();
+  std::string body = std::exchange(front.body, {});
+  Attempt attempt{line, front};
+  attempt.delivery.body = std::move(body);
+  return attempt;
+}
+
+void WebhookSender::State::begin(Attempt attempt) {
+  Outcome failure{.transient = true, .answered = false};
+  const auto line = attempt.line;
+  const Delivery delivery{attempt.delivery.id, {}, attempt.delivery.terminal};
+  try {
+    if (attempt.delivery.kept && attempt.delivery.body.empty()) {
+      auto body = outbox->body(attempt.delivery.id);
+      if (!body) throw std::runtime_error("its body cannot be read from the outbox");
+      attempt.delivery.body = std::move(*body);
+    }
+    return put_on_the_wire(attempt);
+  } catch (const std::exception& error) {
+    failure.text = error.what();
+  }
+  settle(*line, delivery, failure);
+}
+
+void WebhookSender::State::put_on_the_wire(Attempt& attempt) {
+  const WebhookTarget& target = attempt.line->target;
+  attempt.handle = new_curl(target.url, user_agent);
+  attempt.headers = headers_of(policy, target, attempt.delivery);
+  CURL* const curl = attempt.handle.get();
+  const Attempt& kept = attempts.emplace(curl, std::move(attempt)).first->second;
+  const std::string& body = kept.delivery.body;
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, kept.headers.get());
   curl_easy_setopt(curl, CURLOPT_POST, 1L);
-  curl_easy_setopt(curl, CURLOPT_POSTFIELDS, kept.body.data());
-  curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(kept.body.size()));
+  curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.data());
+  curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(policy.timeout.count()));
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, discard_body);
   curl_multi_add_handle(multi, curl);
@@ -180,44 +312,52 @@ bool WebhookSender::State::collect() {
   while (CURLMsg* const message = curl_multi_info_read(multi, &left)) {
     if (message->msg != CURLMSG_DONE) continue;
     CURL* const curl = message->easy_handle;
-    const CURLcode result = message->data.result;
-    long status = 0;
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    const Outcome outcome = outcome_of(curl, message->data.result);
     curl_multi_remove_handle(multi, curl);
     const auto attempt = attempts.extract(curl);
-    const std::lock_guard lock(mutex);
-    finish(*attempt.mapped().line, result, status);
+    settle(*attempt.mapped().line, attempt.mapped().delivery, outcome);
     any = true;
   }
   return any;
 }
 
 // Decides what follows an attempt: the next delivery of the line, or the same again later.
-void WebhookSender::State::finish(Line& line, CURLcode result, long status) {
-  line.in_flight = false;
-  const bool sent = result == CURLE_OK && status >= 200 && status < 300;
-  const bool terminal = line.queue.front().terminal;
-  const std::string outcome =
-      result == CURLE_OK ? "status " + std::to_string(status) : curl_easy_strerror(result);
-  const bool transient =
-      result == CURLE_OK ? worth_a_retry(status)
-                         : result != CURLE_UNSUPPORTED_PROTOCOL && result != CURLE_URL_MALFORMAT;
-  if (!sent && terminal && transient && line.attempts <= policy.max_retries) {
-    line.not_before = Clock::now() + policy.backoff * (1 << std::min(line.attempts, 10));
-    spdlog::warn("webhook {}: {}; attempt {} of {}", line.target.url, outcome, line.attempts,
-                 policy.max_retries + 1);
-    return;
+void WebhookSender::State::settle(Line& line, const Delivery& delivery, const Outcome& outcome) {
+  {
+    const std::lock_guard lock(mutex);
+    line.in_flight = false;
+    if (!outcome.sent && wait_for_retry(line, outcome)) return;
+    if (!outcome.sent) {
+      const auto level = delivery.terminal ? spdlog::level::err : spdlog::level::warn;
+      spdlog::log(level, "webhook {}: {}; given up", url_for_logs(line.target.url), outcome.text);
+      if (!outcome.answered) forget_updates(line);  // they would only delay the terminal one
+    }
+    pop(line);
   }
-  if (!sent) {
-    spdlog::log(terminal ? spdlog::level::err : spdlog::level::warn, "webhook {}: {}; given up",
-                line.target.url, outcome);
-    if (result != CURLE_OK) forget_updates(line);  // they would only delay the terminal one
+  if (delivery.terminal && outbox != nullptr) outbox->remove(delivery.id);
+}
+
+bool WebhookSender::State::wait_for_retry(Line& line, const Outcome& outcome) {
+  Delivery& front = line.queue.front();
+  const bool in_time = front.kept ? system_clock::now() < front.due + policy.kept_for
+                                  : line.attempts <= policy.max_retries;
+  if (!front.terminal || !outcome.transient || !in_time) return false;
+  const int most = front.kept ? most_doublings_kept : most_doublings;
+  const milliseconds least = policy.backoff * (1 << std::min(line.attempts, most));
+  const milliseconds pause =
+      std::clamp<milliseconds>(outcome.retry_after, least, policy.backoff * (1 << most));
+  line.not_before = Clock::now() + pause;
+  if (front.kept && std::exchange(front.awaited, false)) {
+    --awaited;
+    changed.notify_all();
   }
-  pop(line);
+  spdlog::warn("webhook {}: {}; attempt {}, again in {}", url_for_logs(line.target.url),
+               outcome.text, line.attempts, seconds_text(pause));
+  return true;
 }
 
 void WebhookSender::State::pop(Line& line) {
-  if (line.queue.front().terminal) --terminals;
+  if (line.queue.front().awaited) --awaited;
   line.queued_bytes -= line.queue.front().body.size();
   line.queue.pop_front();
   line.attempts = 0;

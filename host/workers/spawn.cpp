@@ -63,8 +63,10 @@ const char* become_program(const SpawnSpec& spec, char* const* argv, char* const
   return "the program";
 }
 
-// The inherited environment behind what is set; the first of two with one name counts.
-std::vector<char*> environment_of(std::vector<std::string>& set) {
+// The inherited environment, but what is withheld, behind what is set; the first of two with one
+// name counts.
+std::vector<char*> environment_of(std::vector<std::string>& set,
+                                  const std::vector<std::string>& withheld) {
   std::vector<char*> all;
   for (auto& entry : set) all.push_back(entry.data());
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -72,7 +74,10 @@ std::vector<char*> environment_of(std::vector<std::string>& set) {
     const auto name = text.substr(0, text.find('=') + 1);
     const bool replaced = std::any_of(set.begin(), set.end(),
                                       [&](const auto& other) { return other.starts_with(name); });
-    if (!replaced) all.push_back(*entry);
+    const bool kept_back = std::any_of(withheld.begin(), withheld.end(), [&](const auto& other) {
+      return name == other + '=';
+    });
+    if (!replaced && !kept_back) all.push_back(*entry);
   }
   all.push_back(nullptr);
   return all;
@@ -93,7 +98,7 @@ pid_t spawn(const SpawnSpec& spec) {
   for (auto& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   std::vector<std::string> set = spec.environment;
-  const std::vector<char*> environment = environment_of(set);
+  const std::vector<char*> environment = environment_of(set, spec.withheld);
 
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();

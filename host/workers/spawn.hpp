@@ -18,6 +18,7 @@ struct SpawnSpec {
   int stdout_fd = -1;
   int stderr_fd = -1;
   std::vector<std::string> environment;  // NAME=value, before what the child inherits
+  std::vector<std::string> withheld;     // names of variables that the child does not inherit
   const SandboxEntry* sandbox = nullptr;
 };
 

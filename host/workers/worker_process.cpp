@@ -81,6 +81,7 @@ WorkerProcess::WorkerProcess(boost::asio::io_context& io, const WorkerLaunch& la
   spec.arguments = {"--control-fd", std::to_string(fds.front()), "--slot-fds",
                     fmt::format("{}", fmt::join(fds.begin() + 1, fds.end(), ","))};
   spec.environment = {worker_mark()};
+  spec.withheld = {"WEBHOOK_AUTH_TOKEN", "WEBHOOK_SIGNING_SECRET"};  // no business of a template
   if (!launch.scratch.empty()) {
     scratch_ = launch.scratch / ("tmp-" + new_id());
     std::filesystem::create_directories(scratch_);

@@ -168,9 +168,10 @@ class LocalServer:
 class Receiver(LocalServer):
     """Keeps every webhook; `answers` are the statuses of the first ones, then 200."""
 
-    def __init__(self, answers=()):
+    def __init__(self, answers=(), port=0):
         self.answers = list(answers)
         self.bodies = []
+        self.texts = []
         self.headers = []
         receiver = self
 
@@ -178,6 +179,7 @@ class Receiver(LocalServer):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.headers.append({k.lower(): v for k, v in self.headers.items()})
+                receiver.texts.append(body.decode())
                 receiver.bodies.append(json.loads(body))
                 self.send_response(receiver.answers.pop(0) if receiver.answers else 200)
                 self.send_header("Content-Length", "0")
@@ -186,8 +188,12 @@ class Receiver(LocalServer):
             def log_message(self, *arguments):
                 pass
 
-        super().__init__(Handler)
+        super().__init__(Handler, port)
         self.url += "/hook"
+
+    def deliveries(self):
+        """(headers, body as text) of each."""
+        return list(zip(self.headers, self.texts))
 
     def of(self, identity):
         return [body for body in self.bodies if body["id"] == identity]

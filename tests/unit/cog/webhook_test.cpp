@@ -1,99 +1,16 @@
 // The sender against a receiver in this process: order, retries, what is given up.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <deque>
-#include <mutex>
-#include <thread>
 
 #include "host/webhooks/webhook_observer.hpp"
 #include "host/webhooks/webhook_sender.hpp"
+#include "tests/unit/webhook_receiver.hpp"
 
 namespace dream::host {
 namespace {
 
 using std::chrono::milliseconds;
 
-// Takes one request per connection and answers with the next of the given statuses, then 200.
-class Receiver {
- public:
-  explicit Receiver(std::deque<int> statuses = {}) : statuses_(std::move(statuses)) {
-    listener_ = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    bind(listener_, reinterpret_cast<sockaddr*>(&address), size);
-    listen(listener_, 16);
-    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { run(); });
-  }
-  ~Receiver() {
-    shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    close(listener_);
-  }
-
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/hook"; }
-  std::vector<std::string> requests() {
-    const std::lock_guard lock(mutex_);
-    return requests_;
-  }
-  std::vector<std::string> bodies() {
-    std::vector<std::string> bodies;
-    for (const auto& request : requests()) {
-      bodies.push_back(request.substr(request.find("\r\n\r\n") + 4));
-    }
-    return bodies;
-  }
-
- private:
-  void run() {
-    while (true) {
-      const int client = accept(listener_, nullptr, nullptr);
-      if (client < 0) return;
-      serve(client);
-      close(client);
-    }
-  }
-
-  void serve(int client) {
-    std::string request;
-    char buffer[4096];
-    std::size_t expected = std::string::npos;
-    while (request.size() < expected) {
-      const ssize_t size = recv(client, buffer, sizeof buffer, 0);
-      if (size <= 0) return;
-      request.append(buffer, static_cast<std::size_t>(size));
-      const std::size_t end = request.find("\r\n\r\n");
-      if (end == std::string::npos) continue;
-      const std::size_t length = request.find("Content-Length: ");
-      expected = end + 4 + std::stoul(request.substr(length + 16));
-    }
-    int status = 200;
-    {
-      const std::lock_guard lock(mutex_);
-      requests_.push_back(request);
-      if (!statuses_.empty()) {
-        status = statuses_.front();
-        statuses_.pop_front();
-      }
-    }
-    const std::string answer = "HTTP/1.1 " + std::to_string(status) +
-                               " X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    send(client, answer.data(), answer.size(), MSG_NOSIGNAL);
-  }
-
-  int listener_;
-  int port_ = 0;
-  std::thread thread_;
-  std::mutex mutex_;
-  std::deque<int> statuses_;
-  std::vector<std::string> requests_;
-};
+using Receiver = WebhookReceiver;
 
 WebhookPolicy quick() {
   WebhookPolicy policy;
@@ -160,7 +77,7 @@ TEST(WebhookObserver, FiltersAndThrottles) {
   const auto run = [&](WebhookEvents events, milliseconds interval) {
     Prediction prediction({}, {});
     prediction.observe(webhook_observer(
-        sender, {receiver.url(), "", ""}, events,
+        sender, WebhookSender::open({receiver.url(), "", ""}), events,
         [](const Snapshot& snapshot) {
           return std::string(to_string(snapshot.status)) + std::to_string(snapshot.output.size());
         },

@@ -66,6 +66,23 @@ TEST_F(ServiceTest, WithoutAQueueTheBusyServerRefuses) {
   EXPECT_NE(create("second", works), nullptr);
 }
 
+TEST_F(ServiceTest, WhoIsTakenInIsKnownBeforeItStarts) {
+  start_service();
+  std::vector<std::string> known;
+  const auto order = [&](const std::string& id) {
+    PredictionRequest watched = request(id, waits);
+    watched.taken_in = [&known, this](const Snapshot& snapshot) {
+      known.push_back(snapshot.id + " " + std::string(to_string(snapshot.status)));
+      EXPECT_TRUE(started.empty());
+    };
+    return watched;
+  };
+  const auto first = service->create(order("first")).prediction;
+  EXPECT_EQ(service->create(order("second")).refusal, Refusal::busy);
+  EXPECT_EQ(known, (std::vector<std::string>{"first starting"}));
+  EXPECT_EQ(started, (std::vector<std::string>{"first"}));
+}
+
 TEST_F(ServiceTest, TheQueueIsServedInOrder) {
   service_options.queue = 3;
   start_service();
