@@ -34,9 +34,9 @@ DirectoryLock::DirectoryLock(const std::filesystem::path& folder) {
     throw std::runtime_error(fmt::format("the directory {} cannot be written: {}", folder.string(),
                                          std::strerror(errno)));
   if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
-    const std::string reason =
-        errno == EWOULDBLOCK ? "is in use by another server" + holder_of(file)
-                             : fmt::format("cannot be locked: {}", std::strerror(errno));
+    const std::string reason = errno == EWOULDBLOCK
+                                   ? "is in use by another server" + holder_of(file)
+                                   : fmt::format("cannot be locked: {}", std::strerror(errno));
     throw std::runtime_error(fmt::format("the directory {} {}", folder.string(), reason));
   }
   // For people, and for the message above; a full disk is no reason not to start.

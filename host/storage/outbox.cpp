@@ -19,6 +19,7 @@ using std::chrono::steady_clock;
 using std::chrono::system_clock;
 
 constexpr std::chrono::seconds reopen_pause{5};
+constexpr milliseconds busy_limit{250};  // for somebody who looks into the file: callers wait
 
 // Only ever added to: a file says how many it has seen.
 constexpr std::array<const char*, 1> schema{R"sql(
@@ -86,7 +87,7 @@ Outbox::Outbox(const std::filesystem::path& folder)
 Outbox::~Outbox() = default;
 
 void Outbox::open() {
-  database_ = std::make_unique<sqlite::Database>(file_);
+  database_ = std::make_unique<sqlite::Database>(file_, busy_limit);
   database_->verify();
   database_->migrate(schema);
   database_->execute("PRAGMA incremental_vacuum");  // gives back what large bodies took
@@ -119,17 +120,19 @@ void Outbox::set_aside(const std::string& problem) {
     std::filesystem::rename(file_.string() + part, file_.string() + suffix + part, error);
     if (part[0] == '\0' && error) return;  // the next try to open it says why
   }
-  spdlog::error("the outbox is damaged ({}); it is kept as {}; webhooks that waited in it will not "
-                "be sent",
-                problem, file_.filename().string() + suffix);
+  spdlog::error(
+      "the outbox is damaged ({}); it is kept as {}; webhooks that waited in it will not "
+      "be sent",
+      problem, file_.filename().string() + suffix);
 }
 
 // Logged at the first failure of several.
 void Outbox::failed(const std::string& problem) {
   if (failures_++ == 0)
-    spdlog::error("the outbox cannot be used: {}; until it can, the last webhook of a prediction "
-                  "may get lost, or be sent again, if this server stops",
-                  problem);
+    spdlog::error(
+        "the outbox cannot be used: {}; until it can, the last webhook of a prediction "
+        "may get lost, or be sent again, if this server stops",
+        problem);
 }
 
 // Whether work(database) could be done.
@@ -203,9 +206,9 @@ std::vector<Outbox::Waiting> Outbox::recover(
         "SELECT id, subject, url, traceparent, tracestate, due_ms FROM deliveries "
         "ORDER BY number");
     while (rows.step())
-      waiting.push_back({{rows.bytes(0), rows.bytes(1), rows.bytes(2), rows.bytes(3),
-                          rows.bytes(4)},
-                         Time(milliseconds(rows.integer(5)))});
+      waiting.push_back(
+          {{rows.bytes(0), rows.bytes(1), rows.bytes(2), rows.bytes(3), rows.bytes(4)},
+           Time(milliseconds(rows.integer(5)))});
   });
   return waiting;
 }

@@ -165,9 +165,10 @@ void Database::migrate(std::span<const char* const> steps) {
   version.run();
   const auto known = static_cast<std::int64_t>(steps.size());
   if (seen > known)
-    throw NewerSchema(fmt::format("{}: its schema is version {}, of a later version of this "
-                                  "program; this one knows {}",
-                                  file_.string(), seen, known));
+    throw NewerSchema(
+        fmt::format("{}: its schema is version {}, of a later version of this "
+                    "program; this one knows {}",
+                    file_.string(), seen, known));
   if (seen < 0)
     throw Error(fmt::format("{}: a schema of version {}", file_.string(), seen), SQLITE_CORRUPT);
   for (std::int64_t next = seen; next < known; ++next) {

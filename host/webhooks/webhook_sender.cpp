@@ -4,12 +4,10 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <cstdlib>
 #include <deque>
 #include <list>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -18,18 +16,21 @@
 #include "host/base/ids.hpp"
 #include "host/base/time.hpp"
 #include "host/webhooks/curl.hpp"
+#include "host/webhooks/webhook_request.hpp"
 
 namespace dream::host {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 using std::chrono::system_clock;
 
-constexpr char user_agent[] = "dream/" DREAM_VERSION;
 constexpr int most_doublings = 10;       // of the pause between attempts
 constexpr int most_doublings_kept = 13;  // of one that the outbox has
+
+OutboxEntry entry_of(const std::string& id, const WebhookTarget& target) {
+  return {id, target.prediction_id, target.url, target.traceparent, target.tracestate};
+}
 
 struct Delivery {
   std::string id;
@@ -39,61 +40,6 @@ struct Delivery {
   bool awaited = false;  // whoever drains waits for it
   system_clock::time_point due = {};
 };
-
-// What became of an attempt.
-struct Outcome {
-  bool sent = false;
-  bool transient = false;  // another attempt may succeed
-  bool answered = true;
-  std::string text = {};
-  seconds retry_after{0};  // as the receiver asked; 0: it did not
-};
-
-// The receiver may take it later: it, or what stands before it, is busy or broken.
-bool worth_a_retry(long status) {
-  return status == 408 || status == 425 || status == 429 || (status >= 500 && status != 501);
-}
-
-std::string new_message_id() {
-  return "msg_" + new_id();
-}
-
-CurlHeaders headers_of(const WebhookPolicy& policy, const WebhookTarget& target,
-                       const Delivery& delivery) {
-  const auto now = std::chrono::duration_cast<seconds>(system_clock::now().time_since_epoch());
-  CurlHeaders headers;
-  add_header(headers, "Content-Type: application/json");
-  add_header(headers, "Expect:");
-  add_header(headers, "webhook-id: " + delivery.id);
-  add_header(headers, "webhook-timestamp: " + std::to_string(now.count()));
-  if (!policy.keys.empty())
-    add_header(headers,
-               "webhook-signature: " + policy.keys.sign(delivery.id, now, delivery.body));
-  if (!policy.bearer_token.empty())
-    add_header_if_sound(headers, "Authorization", "Bearer " + policy.bearer_token);
-  add_header_if_sound(headers, "traceparent", target.traceparent);
-  add_header_if_sound(headers, "tracestate", target.tracestate);
-  return headers;
-}
-
-Outcome outcome_of(CURL* curl, CURLcode result) {
-  if (result != CURLE_OK)
-    return {.transient = result != CURLE_UNSUPPORTED_PROTOCOL && result != CURLE_URL_MALFORMAT,
-            .answered = false,
-            .text = curl_easy_strerror(result)};
-  long status = 0;
-  curl_off_t retry_after = 0;
-  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-  curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after);
-  return {.sent = status >= 200 && status < 300,
-          .transient = worth_a_retry(status),
-          .text = "status " + std::to_string(status),
-          .retry_after = seconds(retry_after)};
-}
-
-OutboxEntry entry_of(const std::string& id, const WebhookTarget& target) {
-  return {id, target.prediction_id, target.url, target.traceparent, target.tracestate};
-}
 
 }  // namespace
 
@@ -107,12 +53,10 @@ struct WebhookSender::Line {
   Clock::time_point not_before;
 };
 
-// One attempt on the wire.
-struct Attempt {
-  std::shared_ptr<WebhookSender::Line> line;
-  Delivery delivery;  // libcurl reads its body in place
-  CurlHandle handle = nullptr;
-  CurlHeaders headers = nullptr;
+struct WebhookSender::Attempt {
+  std::shared_ptr<Line> line;
+  Delivery delivery;  // its request reads the body in place
+  WebhookRequest request = {};
 };
 
 struct WebhookSender::State {
@@ -139,8 +83,8 @@ struct WebhookSender::State {
   void begin(Attempt attempt);
   void put_on_the_wire(Attempt& attempt);
   bool collect();  // whether any attempt has ended
-  void settle(Line& line, const Delivery& delivery, const Outcome& outcome);
-  bool wait_for_retry(Line& line, const Outcome& outcome);
+  void settle(Line& line, const Delivery& delivery, const WebhookOutcome& outcome);
+  bool wait_for_retry(Line& line, const WebhookOutcome& outcome);
   void pop(Line& line);
   void forget_updates(Line& line);
 
@@ -156,12 +100,6 @@ struct WebhookSender::State {
   std::size_t awaited = 0;                 // deliveries that drain() waits for
   bool stopping = false;
 };
-
-WebhookPolicy WebhookPolicy::from_environment() {
-  WebhookPolicy policy;
-  if (const char* token = std::getenv("WEBHOOK_AUTH_TOKEN")) policy.bearer_token = token;
-  return policy;
-}
 
 WebhookSender::WebhookSender(WebhookPolicy policy, Outbox* outbox)
     : state_(std::make_unique<State>(std::move(policy), outbox)) {}
@@ -187,9 +125,9 @@ void WebhookSender::send(const std::shared_ptr<Line>& line, std::string body, bo
   Delivery delivery{terminal ? line->end_id : new_message_id(), std::move(body), terminal};
   delivery.due = system_clock::now();
   delivery.awaited = terminal;
-  delivery.kept = terminal && has_outbox() &&
-                  state_->outbox->keep(entry_of(delivery.id, line->target), delivery.body,
-                                       delivery.due);
+  delivery.kept =
+      terminal && has_outbox() &&
+      state_->outbox->keep(entry_of(delivery.id, line->target), delivery.body, delivery.due);
   state_->append(line, std::move(delivery));
 }
 
@@ -201,12 +139,9 @@ std::size_t WebhookSender::resume(const std::function<std::string(const std::str
     auto& line = lines[{entry.subject, entry.url}];
     if (line == nullptr)
       line = open({entry.url, entry.traceparent, entry.tracestate, entry.subject});
-    state_->append(line, {.id = entry.id,
-                          .body = {},
-                          .terminal = true,
-                          .kept = true,
-                          .awaited = true,
-                          .due = due});
+    state_->append(
+        line,
+        {.id = entry.id, .body = {}, .terminal = true, .kept = true, .awaited = true, .due = due});
   }
   return waiting.size();
 }
@@ -274,7 +209,7 @@ Attempt WebhookSender::State::take(const std::shared_ptr<Line>& line) const {
 }
 
 void WebhookSender::State::begin(Attempt attempt) {
-  Outcome failure{.transient = true, .answered = false};
+  WebhookOutcome failure{.transient = true, .answered = false};
   const auto line = attempt.line;
   const Delivery delivery{attempt.delivery.id, {}, attempt.delivery.terminal};
   try {
@@ -291,18 +226,11 @@ void WebhookSender::State::begin(Attempt attempt) {
 }
 
 void WebhookSender::State::put_on_the_wire(Attempt& attempt) {
-  const WebhookTarget& target = attempt.line->target;
-  attempt.handle = new_curl(target.url, user_agent);
-  attempt.headers = headers_of(policy, target, attempt.delivery);
-  CURL* const curl = attempt.handle.get();
-  const Attempt& kept = attempts.emplace(curl, std::move(attempt)).first->second;
-  const std::string& body = kept.delivery.body;
-  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, kept.headers.get());
-  curl_easy_setopt(curl, CURLOPT_POST, 1L);
-  curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.data());
-  curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(policy.timeout.count()));
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, discard_body);
+  attempt.request =
+      webhook_request(attempt.line->target, policy, attempt.delivery.id, attempt.delivery.body);
+  CURL* const curl = attempt.request.handle.get();
+  Attempt& kept = attempts.emplace(curl, std::move(attempt)).first->second;
+  kept.request.send_body(kept.delivery.body);
   curl_multi_add_handle(multi, curl);
 }
 
@@ -312,7 +240,7 @@ bool WebhookSender::State::collect() {
   while (CURLMsg* const message = curl_multi_info_read(multi, &left)) {
     if (message->msg != CURLMSG_DONE) continue;
     CURL* const curl = message->easy_handle;
-    const Outcome outcome = outcome_of(curl, message->data.result);
+    const WebhookOutcome outcome = webhook_outcome(curl, message->data.result);
     curl_multi_remove_handle(multi, curl);
     const auto attempt = attempts.extract(curl);
     settle(*attempt.mapped().line, attempt.mapped().delivery, outcome);
@@ -322,7 +250,8 @@ bool WebhookSender::State::collect() {
 }
 
 // Decides what follows an attempt: the next delivery of the line, or the same again later.
-void WebhookSender::State::settle(Line& line, const Delivery& delivery, const Outcome& outcome) {
+void WebhookSender::State::settle(Line& line, const Delivery& delivery,
+                                  const WebhookOutcome& outcome) {
   {
     const std::lock_guard lock(mutex);
     line.in_flight = false;
@@ -337,7 +266,7 @@ void WebhookSender::State::settle(Line& line, const Delivery& delivery, const Ou
   if (delivery.terminal && outbox != nullptr) outbox->remove(delivery.id);
 }
 
-bool WebhookSender::State::wait_for_retry(Line& line, const Outcome& outcome) {
+bool WebhookSender::State::wait_for_retry(Line& line, const WebhookOutcome& outcome) {
   Delivery& front = line.queue.front();
   const bool in_time = front.kept ? system_clock::now() < front.due + policy.kept_for
                                   : line.attempts <= policy.max_retries;

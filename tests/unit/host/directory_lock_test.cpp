@@ -37,8 +37,8 @@ TEST(DirectoryLock, IsHeldByOne) {
 TEST(DirectoryLock, NamesAFolderThatCannotBeUsed) {
   const TemporaryFolder temporary;
   const auto file = temporary.write("file", "");
-  EXPECT_TRUE(problem_of(file / "below").starts_with("the directory " + file.string() +
-                                                     "/below cannot be made: "));
+  EXPECT_TRUE(problem_of(file / "below")
+                  .starts_with("the directory " + file.string() + "/below cannot be made: "));
   EXPECT_TRUE(problem_of("/proc").starts_with("the directory /proc cannot be written: "))
       << problem_of("/proc");
 }

@@ -141,9 +141,11 @@ TEST_F(OutboxTest, ServesThreads) {
 TEST_F(OutboxTest, SetsADamagedFileAside) {
   for (const std::string& content : {std::string(9000, 'x'), std::string("short")}) {
     folder.write("outbox.sqlite", content);
-    Outbox outbox(folder.path());
-    EXPECT_TRUE(outbox.recover(finished).empty());
-    EXPECT_TRUE(outbox.keep({"1", "a", "u"}, "b", now));
+    {
+      Outbox outbox(folder.path());
+      EXPECT_TRUE(outbox.recover(finished).empty());
+      EXPECT_TRUE(outbox.keep({"1", "a", "u"}, "b", now));
+    }
     ASSERT_EQ(set_aside().size(), 1U);
     std::ifstream kept(folder.path() / set_aside()[0]);
     EXPECT_EQ(std::string(std::istreambuf_iterator<char>(kept), {}), content);

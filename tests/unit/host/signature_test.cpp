@@ -29,10 +29,10 @@ TEST(SigningKeys, SignsAsTheSpecificationDoes) {
                 .sign("msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", seconds(1649367553),
                       R"({"email":"test@example.com","username":"test_user"})"),
             "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
-  EXPECT_EQ(SigningKeys::parse(library_secret)
-                .sign("msg_p5jXN8AQM9LWM0D4loKWxJek", seconds(1614265330),
-                      R"({"test": 2432232314})"),
-            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+  EXPECT_EQ(
+      SigningKeys::parse(library_secret)
+          .sign("msg_p5jXN8AQM9LWM0D4loKWxJek", seconds(1614265330), R"({"test": 2432232314})"),
+      "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }
 
 TEST(SigningKeys, SignsWithEachOfSeveral) {

@@ -123,8 +123,9 @@ TEST_F(Sqlite, LeavesTheFileOfALaterVersionAlone) {
     FAIL() << "a later schema was taken";
   } catch (const NewerSchema& newer) {
     EXPECT_EQ(std::string(newer.what()),
-              file.string() + ": its schema is version 2, of a later version of this program; "
-                              "this one knows 1");
+              file.string() +
+                  ": its schema is version 2, of a later version of this program; "
+                  "this one knows 1");
   }
 }
 
