@@ -28,6 +28,10 @@ using std::chrono::system_clock;
 constexpr int most_doublings = 10;       // of the pause between attempts
 constexpr int most_doublings_kept = 13;  // of one that the outbox has
 
+std::string new_message_id() {
+  return "msg_" + new_id();
+}
+
 OutboxEntry entry_of(const std::string& id, const WebhookTarget& target) {
   return {id, target.prediction_id, target.url, target.traceparent, target.tracestate};
 }
@@ -196,7 +200,7 @@ milliseconds WebhookSender::State::start_due() {
 }
 
 // What the outbox has need not be in memory too; it is read again for the next attempt.
-Attempt WebhookSender::State::take(const std::shared_ptr<Line>& line) const {
+WebhookSender::Attempt WebhookSender::State::take(const std::shared_ptr<Line>& line) const {
   line->in_flight = true;
   ++line->attempts;
   Delivery& front = line->queue.front();
