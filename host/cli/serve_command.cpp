@@ -12,6 +12,7 @@
 #include "host/cli/download_flags.hpp"
 #include "host/cli/errors.hpp"
 #include "host/cli/job_flags.hpp"
+#include "host/cli/operation_flags.hpp"
 #include "host/cli/template_search.hpp"
 #include "host/cli/serve_environment.hpp"
 #include "host/cli/worker_flags.hpp"
@@ -35,6 +36,7 @@ struct ServeFlags {
   WorkerFlags worker;
   JobFlags jobs;
   DownloadFlags downloads;
+  OperationFlags operation;
   ServeOptions options;
 };
 
@@ -72,6 +74,7 @@ int run_serve(const ServeFlags& flags) {
   options.worker.memory_budget = static_cast<std::int64_t>(
       flags.memory_budget.value_or(flags.allow_request_weights ? machine_memory_bytes() / 2 : 0));
   flags.jobs.apply(options);
+  flags.operation.apply(options);
   options.worker.slot_isolation = flags.isolation == "slot";
   options.worker.setup_limit = setup_limit_from_environment();
   options.cog.legacy = flags.compat == "legacy";
@@ -168,6 +171,7 @@ void add_serve_command(CLI::App& app, Command& chosen) {
   flags->worker.add_to(*serve);
   flags->jobs.add_to(*serve);
   flags->downloads.add_to(*serve);
+  flags->operation.add_to(*serve);
   serve->callback([flags, &chosen] { chosen = [flags] { return run_serve(*flags); }; });
 }
 

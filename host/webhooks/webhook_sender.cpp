@@ -86,6 +86,7 @@ struct WebhookSender::State {
   std::condition_variable changed;
   std::list<std::shared_ptr<Line>> lines;  // with work
   std::size_t terminals = 0;               // not yet through
+  Counts counts;
   bool stopping = false;
 };
 
@@ -121,6 +122,13 @@ void WebhookSender::send(const std::shared_ptr<Line>& line, std::string body, bo
 bool WebhookSender::drain(milliseconds limit) {
   std::unique_lock lock(state_->mutex);
   return state_->changed.wait_for(lock, limit, [this] { return state_->terminals == 0; });
+}
+
+WebhookSender::Counts WebhookSender::counts() const {
+  const std::lock_guard lock(state_->mutex);
+  Counts counts = state_->counts;
+  counts.pending = state_->terminals;
+  return counts;
 }
 
 void WebhookSender::State::run() {
@@ -203,11 +211,13 @@ void WebhookSender::State::finish(Line& line, CURLcode result, long status) {
       result == CURLE_OK ? worth_a_retry(status)
                          : result != CURLE_UNSUPPORTED_PROTOCOL && result != CURLE_URL_MALFORMAT;
   if (!sent && terminal && transient && line.attempts <= policy.max_retries) {
+    ++counts.retried;
     line.not_before = Clock::now() + policy.backoff * (1 << std::min(line.attempts, 10));
     spdlog::warn("webhook {}: {}; attempt {} of {}", line.target.url, outcome, line.attempts,
                  policy.max_retries + 1);
     return;
   }
+  ++(sent ? counts.delivered : counts.failed);
   if (!sent) {
     spdlog::log(terminal ? spdlog::level::err : spdlog::level::warn, "webhook {}: {}; given up",
                 line.target.url, outcome);
