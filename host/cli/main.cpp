@@ -8,23 +8,38 @@
 #include "host/base/logging.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/errors.hpp"
+#include "host/cli/log_variables.hpp"
 
 namespace dream::host {
 namespace {
 
 struct GlobalFlags {
-  std::string log_format = "text";
-  std::string log_level;  // empty: info for the server, warning for the rest
+  std::string log_format;  // empty: LOG_FORMAT, else text
+  std::string log_level;   // empty: COG_LOG_LEVEL, else info for servers, warning for the rest
 };
 
 void add_global_flags(CLI::App& app, GlobalFlags& flags) {
-  app.add_option("--log-format", flags.log_format, "Logs on stderr: text or json")
+  app.add_option("--log-format", flags.log_format,
+                 "Logs on stderr: text or json; else LOG_FORMAT, else text")
       ->check(CLI::IsMember({"text", "json"}))
       ->type_name("FORMAT");
-  app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
+  app.add_option("--log-level", flags.log_level,
+                 "debug, info, warning or error; else COG_LOG_LEVEL")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->type_name("LEVEL");
   app.set_version_flag("--version", std::string("dream ") + DREAM_VERSION);
+}
+
+// The variables are Cog's, with its words. What they cannot be is ignored, and said.
+void start_log(const GlobalFlags& flags, bool is_server) {
+  const LogVariables variables = log_variables();
+  const bool is_json = flags.log_format.empty() ? variables.json : flags.log_format == "json";
+  const std::string level = !flags.log_level.empty()   ? flags.log_level
+                            : !variables.level.empty() ? variables.level
+                            : is_server                ? "info"
+                                                       : "warning";
+  set_up_logging(is_json ? LogFormat::json : LogFormat::text, level);
+  for (const auto& warning : variables.warnings) log_at("warning", warning);
 }
 
 int run(int argc, char** argv) {
@@ -52,10 +67,7 @@ int run(int argc, char** argv) {
     return exit_usage;
   }
   const bool serving = app.got_subcommand("serve") || app.got_subcommand("ui");
-  set_up_logging(flags.log_format == "json" ? LogFormat::json : LogFormat::text,
-                 !flags.log_level.empty() ? flags.log_level
-                 : serving                ? "info"
-                                          : "warning");
+  start_log(flags, serving);
   return command();
 }
 

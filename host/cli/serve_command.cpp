@@ -12,6 +12,7 @@
 #include "host/cli/download_flags.hpp"
 #include "host/cli/errors.hpp"
 #include "host/cli/job_flags.hpp"
+#include "host/cli/operation_flags.hpp"
 #include "host/cli/template_search.hpp"
 #include "host/cli/serve_environment.hpp"
 #include "host/cli/webhook_flags.hpp"
@@ -37,6 +38,7 @@ struct ServeFlags {
   JobFlags jobs;
   WebhookFlags webhooks;
   DownloadFlags downloads;
+  OperationFlags operation;
   ServeOptions options;
 };
 
@@ -75,6 +77,7 @@ int run_serve(const ServeFlags& flags) {
       flags.memory_budget.value_or(flags.allow_request_weights ? machine_memory_bytes() / 2 : 0));
   flags.jobs.apply(options);
   flags.webhooks.apply(options);
+  flags.operation.apply(options);
   options.worker.slot_isolation = flags.isolation == "slot";
   options.worker.setup_limit = setup_limit_from_environment();
   options.cog.legacy = flags.compat == "legacy";
@@ -172,6 +175,7 @@ void add_serve_command(CLI::App& app, Command& chosen) {
   flags->jobs.add_to(*serve);
   flags->webhooks.add_to(*serve);
   flags->downloads.add_to(*serve);
+  flags->operation.add_to(*serve);
   serve->callback([flags, &chosen] { chosen = [flags] { return run_serve(*flags); }; });
 }
 

@@ -52,7 +52,7 @@ Intake::Refusal Intake::submit(PredictionRequest request, const nlohmann::json& 
   }
   if (refusal == Refusal::none) return refusal;
   if (withdraw) withdraw();
-  if (watchers_.refused) watchers_.refused(refusal);
+  note_refusal(refusal);
   return refusal;
 }
 

@@ -36,13 +36,18 @@ class Intake {
   // Accepts or refuses at once. The observers of an accepted request see exactly one terminal
   // event, also when a file cannot be fetched or the request is canceled meanwhile.
   Refusal submit(PredictionRequest request, const nlohmann::json& schema);
+  // A request was refused before it could be submitted.
+  void note_refusal(Refusal refusal) {
+    if (watchers_.refused) watchers_.refused(refusal);
+  }
 
   // The accepted request with this id that is not yet at its end, or null.
   std::shared_ptr<Prediction> prediction(const std::string& id) const { return service_.find(id); }
   const Snapshot* find(const std::string& id) const;
+  // The server shuts down: nothing is accepted any more.
+  bool is_draining() const { return service_.is_closed(); }
   // False if there is none with this id.
   bool cancel(const std::string& id) { return service_.cancel(id); }
-  void cancel_all() { service_.cancel_all(); }
 
   std::size_t fetching() const { return service_.load().preparing; }
   std::size_t waiting() const { return service_.load().waiting; }

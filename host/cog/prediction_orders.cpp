@@ -1,7 +1,6 @@
 // An accepted request: its input checked, its observers, and what the client hears of it.
-#include <spdlog/spdlog.h>
-
 #include "host/base/ids.hpp"
+#include "host/base/logging.hpp"
 #include "host/cog/coercion.hpp"
 #include "host/cog/envelope.hpp"
 #include "host/cog/input_files.hpp"
@@ -61,8 +60,8 @@ std::optional<json> CogRoutes::resolved_input(const Shared& exchange, const json
   }
   if (!envelope.id) envelope.id = new_id();
   if (!stripped.empty()) {
-    spdlog::warn("prediction {}: unknown inputs ignored: {}", compact(*envelope.id),
-                 compact(stripped));
+    log_at("warning", "unknown inputs ignored: " + compact(stripped),
+           {.prediction = *envelope.id});
     for (const auto& name : stripped) envelope.input.erase(name);
   }
   return resolved;
@@ -117,7 +116,7 @@ PredictionRequest CogRoutes::order(const Shared& exchange, const std::string& te
 void CogRoutes::answer_accepted(const Shared& exchange, const std::string& id,
                                 const std::shared_ptr<Feed>& feed, PredictionRenderer& renderer) {
   const auto cancel = [this, id](const char* who) {
-    spdlog::info("prediction {}: {} has gone; canceling", compact(id), who);
+    log_at("info", std::string(who) + " has gone; canceling", {.prediction = id});
     intake_.cancel(id);
   };
   if (wants_event_stream(exchange->request())) {

@@ -16,13 +16,13 @@ constexpr char no_training_streams[] = "Training endpoints do not support stream
 constexpr char no_streams[] =
     "This model does not support streaming responses. Add @cog.streaming to predict() to enable "
     "SSE.";
+constexpr char draining[] = "The server is shutting down: it accepts no new predictions.";
 constexpr char already_running[] = "Already running a prediction";
 
 // One body for two generations of clients: `error` and `status` for the present one, `detail` for
 // the one before.
-Response refused(int status, const char* error) {
-  return json_response(status,
-                       {{"error", error}, {"status", "failed"}, {"detail", already_running}});
+Response refused(int status, const char* error, const char* detail = already_running) {
+  return json_response(status, {{"error", error}, {"status", "failed"}, {"detail", detail}});
 }
 
 // The part of a template's schema that holds for the entry.
@@ -134,7 +134,10 @@ void CogRoutes::run(const Shared& exchange, const std::string& template_name, En
     exchange->respond(options_.legacy ? json_response(409, {{"detail", already_running}})
                                       : refused(503, not_ready_text));
   };
-  if (described == nullptr) return not_ready();
+  if (described == nullptr) {
+    intake_.note_refusal(Intake::Refusal::not_ready);
+    return not_ready();
+  }
   const json& schema = part_of(*described, entry);
   auto resolved = resolved_input(exchange, schema, envelope);
   if (!resolved) return;
@@ -157,6 +160,8 @@ void CogRoutes::run(const Shared& exchange, const std::string& template_name, En
       return not_ready();
     case Intake::Refusal::busy:
       return exchange->respond(refused(409, "At capacity - all prediction slots busy"));
+    case Intake::Refusal::draining:
+      return exchange->respond(refused(503, draining, draining));
   }
   if (feed != nullptr) feeds_.add(id, feed);
   answer_accepted(exchange, id, feed, *renderer);

@@ -52,6 +52,9 @@ class CogRoutes {
   std::string template_of(const Shared& exchange) const;
   const nlohmann::json* schema_of(const std::string& template_name) const;
 
+  // As clients see it: while the server shuts down, it has no room for more.
+  Health health() const;
+
   void root(const Shared& exchange) const;
   void index(const Shared& exchange) const;
   void health_check(const Shared& exchange);
@@ -89,7 +92,7 @@ class CogRoutes {
   WorkerPool& workers_;
   Intake& intake_;
   WebhookSender& webhooks_;
-  HealthChecks& health_;
+  HealthChecks& health_checks_;
   FeedHub& feeds_;
   Uploader& uploader_;
   CogOptions options_;

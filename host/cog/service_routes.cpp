@@ -28,7 +28,7 @@ CogRoutes::CogRoutes(const Parts& parts, CogOptions options, std::vector<std::st
     : workers_(parts.workers),
       intake_(parts.intake),
       webhooks_(parts.webhooks),
-      health_(parts.health),
+      health_checks_(parts.health),
       feeds_(parts.feeds),
       uploader_(parts.uploader),
       options_(std::move(options)),
@@ -109,13 +109,18 @@ void CogRoutes::index(const Shared& exchange) const {
 void CogRoutes::health_check(const Shared& exchange) {
   const std::string name = template_of(exchange);
   if (name.empty()) return;
-  const Health health = workers_.health();
+  const Health health = this->health();
   const json* schema = schema_of(name);
   const bool up = health == Health::ready || health == Health::busy;
   if (!up || schema == nullptr || !schema->value("healthcheck", false))
     return answer_health(exchange, {});
-  health_.check(name,
-                [this, exchange](const std::string& error) { answer_health(exchange, error); });
+  health_checks_.check(
+      name, [this, exchange](const std::string& error) { answer_health(exchange, error); });
+}
+
+Health CogRoutes::health() const {
+  const Health health = workers_.health();
+  return health == Health::ready && intake_.is_draining() ? Health::busy : health;
 }
 
 // Keys in Cog's order, which is not alphabetical here.
@@ -127,7 +132,7 @@ void CogRoutes::answer_health(const Shared& exchange, const std::string& user_er
   setup["status"] = report.status;
   if (!report.logs.empty()) setup["logs"] = report.logs;
   nlohmann::ordered_json body;
-  const Health health = workers_.health();  // may have changed while the template was asked
+  const Health health = this->health();  // may have changed while the template was asked
   const bool unhealthy = !user_error.empty() && (health == Health::ready || health == Health::busy);
   body["status"] = to_string(unhealthy ? Health::unhealthy : health);
   body["setup"] = setup;

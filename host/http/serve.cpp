@@ -8,18 +8,21 @@
 #include <csignal>
 #include <memory>
 
+#include "host/base/time.hpp"
 #include "host/cog/health_checks.hpp"
 #include "host/cog/intake.hpp"
-#include "host/cog/metrics.hpp"
 #include "host/cog/render.hpp"
 #include "host/cog/routes.hpp"
 #include "host/downloads/fetch_weights.hpp"
 #include "host/http/first_weights.hpp"
+#include "host/http/ready_file.hpp"
 #include "host/http/server.hpp"
+#include "host/http/tls.hpp"
 #include "host/predictions/service.hpp"
 #include "host/predictions/work_folder.hpp"
 #include "host/storage/directory_lock.hpp"
 #include "host/storage/outbox.hpp"
+#include "host/telemetry/telemetry.hpp"
 #include "host/web/page_routes.hpp"
 #include "host/webhooks/webhook_sender.hpp"
 
@@ -30,6 +33,8 @@ namespace asio = boost::asio;
 
 constexpr std::chrono::milliseconds worker_limit{5000};    // to end by themselves
 constexpr std::chrono::milliseconds webhook_grace{10000};  // for terminal deliveries
+constexpr std::chrono::milliseconds answer_limit{5000};    // for last answers to be taken
+constexpr std::chrono::milliseconds hurried_limit{1000};   // each of these after a second signal
 
 // Each connection is a descriptor; the usual soft limit of 1024 is far below what we can hold.
 void raise_descriptor_limit() {
@@ -70,6 +75,7 @@ class Host {
  public:
   explicit Host(const ServeOptions& options)
       : options_(options),
+        tls_(options.tls.empty() ? nullptr : std::make_unique<Tls>(options.tls)),
         state_(options.state_dir.empty() ? nullptr : std::make_unique<State>(options.state_dir)),
         folder_(std::filesystem::temp_directory_path()),
         webhooks_(webhook_policy(options), state_ ? &state_->outbox : nullptr),
@@ -81,18 +87,31 @@ class Host {
         routes_({workers_, intake_, webhooks_, health_checks_, feeds_, uploader_}, options.cog,
                 names_of(options.worker.templates), weights::ModelStore(options.worker.models),
                 [this] { shut_down("POST /shutdown"); }),
-        metrics_(io_, workers_, options.worker.memory_budget),
-        server_(io_, router_),
-        signals_(io_, SIGINT, SIGTERM) {
+        server_(io_, router_, {}, tls_.get()),
+        telemetry_({io_, workers_, service_, server_, webhooks_, tls_.get()},
+                   {DREAM_VERSION, options.revision, names_of(options.worker.templates),
+                    options.worker.memory_budget}),
+        ready_file_(options.ready_file),
+        signals_(io_, SIGINT, SIGTERM),
+        hangups_(io_) {
+    if (tls_ != nullptr) hangups_.add(SIGHUP);
     routes_.add_to(router_);
-    metrics_.add_to(router_);
+    telemetry_.add_to(router_);
     page_.add_to(router_);
+    intake_.watch({[this](PredictionRequest& request) { telemetry_.accepted(request); },
+                   [this](Intake::Refusal refusal) { telemetry_.refused(refusal); }});
+    workers_.on_settled([this] {
+      if (workers_.setup().status == "succeeded" && !stopping_) ready_file_.create();
+    });
   }
 
   int run() {
     const int port = server_.listen(options_.host, options_.port);
-    spdlog::info("listening on http://{}:{}", options_.host, port);
+    const char* const scheme = tls_ == nullptr ? "http" : "https";
+    spdlog::info("listening on {}://{}:{}", scheme, options_.host, port);
+    ready_file_.remove();
     await_signal();
+    if (tls_ != nullptr) await_hangup();
     resume_webhooks();
     start_workers();
     io_.run();
@@ -108,7 +127,7 @@ class Host {
   }
 
   void drain_webhooks() {
-    if (!webhooks_.drain(webhook_grace)) spdlog::error("some webhooks could not be delivered");
+    if (!deliver_webhooks()) spdlog::error("some webhooks could not be delivered");
     if (const std::size_t left = state_ ? state_->outbox.size() : 0; left > 0)
       spdlog::warn("{} webhook(s) are left in the outbox: the next start sends them", left);
   }
@@ -130,24 +149,88 @@ class Host {
       if (number == SIGTERM && options_.await_explicit_shutdown) {
         return spdlog::info("SIGTERM ignored: waiting for POST /shutdown");
       }
+      if (std::exchange(signaled_, true)) return hurry();
       shut_down(number == SIGTERM ? "SIGTERM" : "SIGINT");
     });
   }
 
-  // First call: no new connections, requests in work finish, then the workers end. Second: what is
-  // still running is canceled.
+  void await_hangup() {
+    hangups_.async_wait([this](const boost::system::error_code& error, int) {
+      if (error) return;
+      await_hangup();
+      try {
+        tls_->reload();
+        spdlog::info("SIGHUP: the TLS files are read again; the certificate is valid until {}",
+                     rfc3339_ms(tls_->not_after()));
+      } catch (const TlsError& failure) {
+        spdlog::error("SIGHUP: {}; what was read before stays in use", failure.what());
+      }
+    });
+  }
+
+  // Nothing new is accepted, what is in work goes on; what is not through within the limit is
+  // canceled. Connections are closed as they come to rest, new ones are told.
   void shut_down(const char* reason) {
-    if (stopping_) return intake_.cancel_all();
-    stopping_ = true;
-    spdlog::info("{}: finishing what is in work", reason);
+    if (std::exchange(stopping_, true)) return;
+    spdlog::info("{}: finishing what is in work within {}; a second signal ends at once", reason,
+                 seconds_text(options_.drain_limit));
+    ready_file_.remove();
     first_weights_.cancel();
+    server_.drain();
+    limit(options_.drain_limit, [this] {
+      spdlog::warn("canceling what did not end within {}", seconds_text(options_.drain_limit));
+      service_.cancel_all("Canceled: the server shuts down.");
+    });
+    service_.close([this] { end(); });
+  }
+
+  // No prediction is left: the last answers go out, then the workers end.
+  void end() {
+    limit(hurried_ ? hurried_limit : answer_limit, [this] { server_.abort(); });
     server_.stop([this] {
-      intake_.cancel_all();
-      workers_.shutdown(worker_limit, [this] { signals_.cancel(); });
+      limit_.cancel();
+      end_workers();
+    });
+  }
+
+  void end_workers() {
+    workers_end_ = true;
+    workers_.shutdown(hurried_ ? std::chrono::milliseconds(0) : worker_limit,
+                      [this] { io_.stop(); });
+  }
+
+  void hurry() {
+    if (std::exchange(hurried_, true)) return;
+    spdlog::warn("a second signal: ending at once");
+    service_.cancel_all("Canceled: the server was told to end at once.");
+    if (workers_end_) return end_workers();
+    // A worker that is gone needs no time to obey. What ran in it ends as canceled.
+    if (!service_.is_idle()) return workers_.shutdown(std::chrono::milliseconds(0), [] {});
+    limit(hurried_limit, [this] { server_.abort(); });
+  }
+
+  // Signals still count.
+  bool deliver_webhooks() {
+    using SteadyClock = std::chrono::steady_clock;
+    const auto begin = SteadyClock::now();
+    io_.restart();
+    while (!webhooks_.drain(std::chrono::milliseconds(50))) {
+      io_.poll();
+      if (SteadyClock::now() - begin > (hurried_ ? hurried_limit : webhook_grace)) return false;
+    }
+    return true;
+  }
+
+  // One at a time.
+  void limit(std::chrono::milliseconds after, std::function<void()> action) {
+    limit_.expires_after(after);
+    limit_.async_wait([action = std::move(action)](const boost::system::error_code& error) {
+      if (!error) action();
     });
   }
 
   const ServeOptions& options_;
+  std::unique_ptr<Tls> tls_;
   std::unique_ptr<State> state_;  // null: no state directory
   WorkFolder folder_;
   asio::io_context io_{1};
@@ -161,11 +244,17 @@ class Host {
   FeedHub feeds_;
   Uploader uploader_{io_};
   CogRoutes routes_;
-  Metrics metrics_;
   PageRoutes page_{PageConfig{}};
   HttpServer server_;
+  Telemetry telemetry_;
+  ReadyFile ready_file_;
   asio::signal_set signals_;
+  asio::signal_set hangups_;  // under TLS
+  asio::steady_timer limit_{io_};  // of the shutdown's present part
   bool stopping_ = false;
+  bool signaled_ = false;
+  bool hurried_ = false;
+  bool workers_end_ = false;
 };
 
 }  // namespace
@@ -178,6 +267,9 @@ int serve(const ServeOptions& options) {
   } catch (const ListenError& error) {
     spdlog::error("{}", error.what());
     return error.usage ? 2 : 1;
+  } catch (const TlsError& error) {
+    spdlog::error("{}", error.what());
+    return 2;
   } catch (const std::exception& error) {
     spdlog::error("cannot serve: {}", error.what());
     return 1;

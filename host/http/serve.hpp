@@ -2,11 +2,13 @@
 // here: listener, routes, predictions, webhooks, signals, shutdown.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 
 #include "host/cog/cog_options.hpp"
 #include "host/downloads/download_cache.hpp"
+#include "host/http/tls_files.hpp"
 #include "host/predictions/service.hpp"
 #include "host/webhooks/signature.hpp"
 #include "host/workers/worker_pool.hpp"
@@ -24,11 +26,17 @@ struct ServeOptions {
   CacheOptions downloads;                // of what requests name by URL
   // What must survive this process: the outbox of webhooks. Empty: nothing does.
   std::filesystem::path state_dir;
+  std::chrono::milliseconds drain_limit{25'000};  // for what is in work at a shutdown
+  std::filesystem::path ready_file;  // made once the set-up has succeeded; empty: none
+  TlsFiles tls;                      // empty: plain HTTP; read again at SIGHUP
+  std::string revision;              // of the source this was built from, for GET /metrics
 };
 
-// Serves until SIGINT, SIGTERM or POST /shutdown. Listens before the workers start. Result: the
-// exit code, 0 after a clean shutdown, 1 if the port is taken or serving failed, 2 for an unusable
-// host or port; the reason is logged on stderr.
+// Serves until SIGINT, SIGTERM or POST /shutdown: then nothing new is accepted, what was accepted
+// may end within `drain_limit` and is canceled after it. A second signal cancels at once. Listens
+// before the workers start. Result: the exit code, 0 after a clean shutdown, 1 if the port is taken
+// or serving failed, 2 for an unusable host, port, certificate or key; the reason is logged on
+// stderr.
 int serve(const ServeOptions& options);
 
 }  // namespace dream::host

@@ -58,14 +58,16 @@ std::vector<tcp::endpoint> resolve(asio::io_context& io, const std::string& host
 }  // namespace
 
 struct HttpServer::State : std::enable_shared_from_this<State> {
-  State(asio::io_context& context, const Router& routes, HttpLimits bounds)
-      : io(context), router(routes), limits(bounds) {}
+  State(asio::io_context& context, const Router& routes, HttpLimits bounds, const Tls* tls)
+      : io(context), limits(bounds), parts{routes, limits, counts, tls} {}
 
   asio::io_context& io;
-  const Router& router;
-  HttpLimits limits;
+  const HttpLimits limits;
   std::list<tcp::acceptor> acceptors;
   std::list<Session*> sessions;
+  HttpCounts counts;
+  const Session::Parts parts;
+  bool draining = false;
   bool stopping = false;
   std::function<void()> on_stopped;
 
@@ -86,10 +88,13 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
 
   asio::awaitable<void> serve(tcp::socket socket) {
     const auto self = shared_from_this();
-    Session session(std::move(socket), router, limits);
+    Session session(std::move(socket), parts, draining);
     const auto place = sessions.insert(sessions.end(), &session);
+    counts.connections = sessions.size();
+    ++counts.accepted;
     co_await session.run();
     sessions.erase(place);
+    counts.connections = sessions.size();
     finish_if_empty();
   }
 
@@ -117,8 +122,9 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
   }
 };
 
-HttpServer::HttpServer(asio::io_context& io, const Router& router, HttpLimits limits)
-    : state_(std::make_shared<State>(io, router, limits)) {}
+HttpServer::HttpServer(asio::io_context& io, const Router& router, HttpLimits limits,
+                       const Tls* tls)
+    : state_(std::make_shared<State>(io, router, limits, tls)) {}
 
 HttpServer::~HttpServer() = default;
 
@@ -132,6 +138,19 @@ int HttpServer::listen(const std::string& host, int port) {
     asio::co_spawn(state_->io, state_->accept(acceptor), asio::detached);
   }
   return bound;
+}
+
+void HttpServer::drain() {
+  state_->draining = true;
+  for (Session* session : state_->sessions) session->stop();
+}
+
+void HttpServer::abort() {
+  for (Session* session : state_->sessions) session->abort();
+}
+
+const HttpCounts& HttpServer::counts() const {
+  return state_->counts;
 }
 
 void HttpServer::stop(std::function<void()> done) {

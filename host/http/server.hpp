@@ -3,6 +3,7 @@
 // that dawdle.
 #pragma once
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstdint>
@@ -19,11 +20,22 @@ struct HttpLimits {
   std::size_t header_bytes = 64U << 10;
   std::uint64_t body_bytes = 100U << 20;
   std::size_t connections = 16384;
+  std::chrono::seconds handshake{10};  // of TLS
   std::chrono::seconds idle{75};      // between requests
   std::chrono::seconds header{15};    // from the first byte to the end of the headers
   std::chrono::seconds progress{30};  // without a byte of the body, or of the answer taken
   std::chrono::seconds body{600};     // for the whole body
 };
+
+// What a server has seen, for those who watch it.
+struct HttpCounts {
+  std::size_t connections = 0;  // open
+  std::size_t streams = 0;      // answers on their way whose body is made while it is sent
+  std::uint64_t accepted = 0;   // connections, since the start
+  std::array<std::uint64_t, 5> answers{};  // by the class of their status, 1xx first
+};
+
+class Tls;
 
 // The address cannot be used. `usage`: the given host or port itself is wrong; otherwise it is
 // taken or not permitted.
@@ -35,16 +47,25 @@ struct ListenError : std::runtime_error {
 
 class HttpServer {
  public:
-  HttpServer(boost::asio::io_context& io, const Router& router, HttpLimits limits = {});
+  // `tls`: null for plain HTTP, else it outlives the server.
+  HttpServer(boost::asio::io_context& io, const Router& router, HttpLimits limits = {},
+             const Tls* tls = nullptr);
   ~HttpServer();
 
   // Binds every address of `host` and begins to accept. Result: the port (chosen by the system if 0
   // was given). Throws ListenError.
   int listen(const std::string& host, int port);
 
+  // From now on each connection ends after the request in work, at once if it is idle; new ones are
+  // accepted for one request each.
+  void drain();
   // Accepts no more, lets requests in work finish, closes idle connections. `done` runs when the
   // last connection has gone.
   void stop(std::function<void()> done);
+  // Closes all connections, whatever is in work.
+  void abort();
+
+  const HttpCounts& counts() const;
 
  private:
   struct State;

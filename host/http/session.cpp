@@ -11,8 +11,10 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
+#include <cctype>
 
 #include "host/http/response_head.hpp"
+#include "host/http/tls.hpp"
 
 namespace dream::host {
 namespace {
@@ -23,11 +25,13 @@ namespace http = boost::beast::http;
 using beast::error_code;
 using Clock = std::chrono::steady_clock;
 
+constexpr std::chrono::seconds farewell{2};  // for the client to close its side too
 constexpr char plain_text[] = "text/plain; charset=utf-8";
 constexpr std::size_t read_size = 4096;
 constexpr std::size_t body_read_size = 64U << 10;
 constexpr std::size_t most_kept = 16U << 10;         // of the buffer, between requests
 constexpr std::size_t read_ahead_bytes = 64U << 10;  // of pipelined requests, while one is in work
+constexpr std::size_t most_joined = 16U << 10;       // of a body, with its head into one record
 constexpr std::size_t most_at_once = 1U << 20;       // bytes sent within one limits_.progress
 
 auto into(error_code& error) {
@@ -56,63 +60,74 @@ Request to_request(http::request<http::string_body>&& message) {
 
 }  // namespace
 
-Session::Session(asio::ip::tcp::socket socket, const Router& router, const HttpLimits& limits)
-    : socket_(std::move(socket)),
-      deadline_(socket_.get_executor(), [this] { cancel(); }),
-      router_(router),
-      limits_(limits) {
-  error_code ignored;
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-  socket_.non_blocking(true, ignored);
-}
+Session::Session(asio::ip::tcp::socket socket, const Parts& parts, bool is_last)
+    : stream_(std::move(socket)),
+      deadline_(stream_.get_executor(), [this] { stream_.cancel(); }),
+      router_(parts.router),
+      limits_(parts.limits),
+      counts_(parts.counts),
+      tls_(parts.tls),
+      stopping_(is_last) {}
 
 void Session::stop() {
   stopping_ = true;
-  if (idle_) close();
-}
-
-void Session::cancel() {
-  error_code ignored;
-  socket_.cancel(ignored);
-}
-
-void Session::close() {
-  error_code ignored;
-  socket_.close(ignored);
+  if (idle_) stream_.cancel();
 }
 
 asio::awaitable<void> Session::run() {
   try {
-    while (!stopping_) {
-      if (!co_await wait_for_request()) break;
-      Parser parser;
-      if (!co_await read_request(parser)) break;
-      const unsigned version = parser.get().version();
-      const bool head = parser.get().method() == http::verb::head;
-      const bool client_keeps = parser.get().keep_alive();
-      const auto exchange = co_await answer(to_request(parser.release()));
-      if (!exchange->answered()) break;
-      const bool keep = client_keeps && !stopping_;
-      const bool sent = exchange->stream() != nullptr
-                            ? co_await send_stream(*exchange, version, keep)
-                            : co_await write(exchange->response(), head, version, keep);
-      if (!sent) break;
-      if (!keep) {
-        co_await linger();
-        break;
-      }
-    }
+    bool is_ready = true;
+    if (tls_ != nullptr) is_ready = co_await secure();
+    if (is_ready) co_await serve_requests();
   } catch (const std::exception& error) {
     spdlog::error("connection: {}", error.what());
   }
-  close();
+  stream_.close();
+}
+
+// True once all that follows is encrypted. Who speaks plain HTTP here reads why it is not served.
+asio::awaitable<bool> Session::secure() {
+  constexpr unsigned char handshake = 0x16;  // the first byte that a client of TLS sends
+  error_code error;
+  unsigned char first = 0;
+  deadline_.set(limits_.handshake);
+  co_await stream_.socket().async_receive(asio::buffer(&first, 1), asio::socket_base::message_peek,
+                                          into(error));
+  if (error) co_return false;
+  if (first == handshake) co_return co_await stream_.secure(tls_->context());
+  if (std::isalpha(first) == 0) co_return false;
+  const Response response{400, plain_text,
+                          "This port speaks HTTPS: ask again with https:// in place of http://\n"};
+  if (co_await write(response, false, 11, false)) co_await linger();
+  co_return false;
+}
+
+asio::awaitable<void> Session::serve_requests() {
+  do {
+    if (!co_await wait_for_request()) break;
+    Parser parser;
+    if (!co_await read_request(parser)) co_return;
+    const unsigned version = parser.get().version();
+    const bool head = parser.get().method() == http::verb::head;
+    const bool client_keeps = parser.get().keep_alive();
+    const auto exchange = co_await answer(to_request(parser.release()));
+    if (!exchange->answered()) co_return;
+    const bool keep = client_keeps && !stopping_;
+    const bool sent = exchange->stream() != nullptr
+                          ? co_await send_stream(*exchange, version, keep)
+                          : co_await write(exchange->response(), head, version, keep);
+    if (!sent) co_return;
+    if (!keep) co_return co_await linger();
+  } while (!stopping_);
+  deadline_.set(farewell);
+  co_await stream_.finish();
 }
 
 // More bytes in the buffer; false once the client has closed its side, or the deadline is over.
 asio::awaitable<bool> Session::receive(std::size_t most) {
   if (deadline_.expired()) co_return false;
   error_code error;
-  const std::size_t size = co_await socket_.async_read_some(buffer_.prepare(most), into(error));
+  const std::size_t size = co_await stream_.async_read_some(buffer_.prepare(most), into(error));
   buffer_.commit(size);
   co_return !error;
 }
@@ -205,7 +220,7 @@ asio::awaitable<void> Session::watch_client() {
   while (buffer_.size() < read_ahead_bytes) {
     if (!co_await receive(read_size)) co_return;
   }
-  asio::steady_timer never(socket_.get_executor(), Clock::time_point::max());
+  asio::steady_timer never(stream_.get_executor(), Clock::time_point::max());
   error_code canceled;
   co_await never.async_wait(into(canceled));
 }
@@ -216,12 +231,12 @@ asio::awaitable<std::shared_ptr<Exchange>> Session::answer(Request request) {
   router_.handle(exchange);
   if (exchange->answered()) co_return exchange;
   deadline_.clear();
-  exchange->on_response([this] { cancel(); });  // ends the read
+  exchange->on_response([this] { stream_.cancel(); });  // ends the read
   bool connected = true;
   while (!exchange->answered() && connected && buffer_.size() < read_ahead_bytes)
     connected = co_await receive(read_size);
   if (!exchange->answered() && connected) {  // it sends more than is taken: nothing more is read
-    asio::steady_timer answered(socket_.get_executor(), Clock::time_point::max());
+    asio::steady_timer answered(stream_.get_executor(), Clock::time_point::max());
     exchange->on_response([&answered] { answered.cancel(); });
     error_code canceled;
     co_await answered.async_wait(into(canceled));
@@ -231,20 +246,30 @@ asio::awaitable<std::shared_ptr<Exchange>> Session::answer(Request request) {
   co_return exchange;
 }
 
+void Session::count(const Response& response) {
+  const auto hundreds = static_cast<std::size_t>(response.status / 100);
+  if (hundreds >= 1 && hundreds <= counts_.answers.size()) ++counts_.answers[hundreds - 1];
+}
+
 // Head and body in one call of the system; most answers go at once, without a turn of the loop.
 asio::awaitable<bool> Session::write(const Response& response, bool head, unsigned version,
                                      bool keep_alive) {
-  const std::string top = response_head(
+  count(response);
+  std::string top = response_head(
       response, {.version = version, .keep_alive = keep_alive, .bytes = response.body.size()});
-  const std::array<asio::const_buffer, 2> all{
-      asio::buffer(top), head ? asio::const_buffer() : asio::buffer(response.body)};
+  asio::const_buffer body = head ? asio::const_buffer() : asio::buffer(response.body);
+  if (stream_.is_secure() && body.size() <= most_joined) {  // one record in place of two
+    if (!head) top += response.body;
+    body = {};
+  }
   error_code error;
-  const std::size_t sent = socket_.write_some(all, error);
+  const std::size_t sent = stream_.write_now(
+      std::array<asio::const_buffer, 2>{asio::buffer(top), body}, error);
   if (error && error != asio::error::would_block) co_return false;
   if (sent < top.size()) {
-    if (!co_await send(all[0] + sent)) co_return false;
+    if (!co_await send(asio::buffer(top) + sent)) co_return false;
   }
-  co_return co_await send(all[1] + (sent - std::min(sent, top.size())));
+  co_return co_await send(body + (sent - std::min(sent, top.size())));
 }
 
 asio::awaitable<bool> Session::send(asio::const_buffer rest) {
@@ -252,7 +277,7 @@ asio::awaitable<bool> Session::send(asio::const_buffer rest) {
   while (!error && rest.size() > 0) {
     deadline_.set(limits_.progress);
     rest += co_await asio::async_write(
-        socket_, asio::buffer(rest, std::min<std::size_t>(rest.size(), most_at_once)), into(error));
+        stream_, asio::buffer(rest, std::min<std::size_t>(rest.size(), most_at_once)), into(error));
   }
   deadline_.clear();
   co_return !error;
@@ -261,11 +286,12 @@ asio::awaitable<bool> Session::send(asio::const_buffer rest) {
 // Closes our side and takes what the client still sends for a moment: closing with unread bytes
 // would reset the connection and the client might never see the answer.
 asio::awaitable<void> Session::linger() {
+  deadline_.set(farewell);
+  co_await stream_.finish();
   error_code error;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, error);
   std::array<char, 16384> waste{};
-  deadline_.set(std::chrono::seconds(2));
-  while (!error) co_await socket_.async_read_some(asio::buffer(waste), into(error));
+  while (!error)
+    co_await stream_.socket().async_read_some(asio::buffer(waste), into(error));
 }
 
 }  // namespace dream::host

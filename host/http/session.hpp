@@ -12,6 +12,7 @@
 #include <memory>
 #include <string_view>
 
+#include "host/http/connection.hpp"
 #include "host/http/deadline.hpp"
 #include "host/http/server.hpp"
 
@@ -19,17 +20,29 @@ namespace dream::host {
 
 class Session {
  public:
-  Session(boost::asio::ip::tcp::socket socket, const Router& router, const HttpLimits& limits);
+  // What a session works with; each outlives it.
+  struct Parts {
+    const Router& router;
+    const HttpLimits& limits;
+    HttpCounts& counts;
+    const Tls* tls;  // null: plain HTTP
+  };
+  // `is_last`: it ends after one request.
+  Session(boost::asio::ip::tcp::socket socket, const Parts& parts, bool is_last);
 
   // Serves until the client or stop() ends it. Throws nothing.
   boost::asio::awaitable<void> run();
 
   // Ends the connection after the request in work; at once if there is none.
   void stop();
+  // Ends it now, whatever is in work.
+  void abort() { stream_.close(); }
 
  private:
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
+  boost::asio::awaitable<bool> secure();
+  boost::asio::awaitable<void> serve_requests();
   boost::asio::awaitable<bool> wait_for_request();
   boost::asio::awaitable<bool> read_request(Parser& parser);
   boost::asio::awaitable<bool> read_body(Parser& parser);
@@ -48,16 +61,17 @@ class Session {
   // Pieces of at most 1 MiB, each within the limit for a client that takes nothing.
   boost::asio::awaitable<bool> send(boost::asio::const_buffer bytes);
   boost::asio::awaitable<void> linger();
-  void cancel();  // what waits for the client
-  void close();
+  void count(const Response& response);
 
-  boost::asio::ip::tcp::socket socket_;
+  Connection stream_;
   Deadline deadline_;  // of what waits for the client
   boost::beast::flat_buffer buffer_;
   const Router& router_;
   const HttpLimits& limits_;
-  bool idle_ = true;
-  bool stopping_ = false;
+  HttpCounts& counts_;
+  const Tls* tls_;
+  bool idle_ = true;  // waits for a request, or for the handshake before the first
+  bool stopping_;
 };
 
 }  // namespace dream::host

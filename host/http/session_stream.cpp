@@ -27,6 +27,14 @@ struct Closing {
   ~Closing() { body.close(); }
 };
 
+struct Counting {
+  std::size_t& streams;
+  explicit Counting(std::size_t& number) : streams(number) { ++streams; }
+  Counting(const Counting&) = delete;
+  Counting& operator=(const Counting&) = delete;
+  ~Counting() { --streams; }
+};
+
 // The callback points into a coroutine: it goes before that does.
 struct Waking {
   BodyStream& body;
@@ -41,6 +49,8 @@ asio::awaitable<bool> Session::send_stream(const Exchange& exchange, unsigned ve
   using namespace asio::experimental::awaitable_operators;
   const auto body = exchange.stream();
   const Closing closing{*body};
+  const Counting counting(counts_.streams);
+  count(exchange.response());
   const bool chunked = version >= 11;
   const bool keep = keep_alive && chunked;  // without chunks the end of the connection is the end
   const std::string head =
@@ -53,7 +63,7 @@ asio::awaitable<bool> Session::send_stream(const Exchange& exchange, unsigned ve
 
 // Until the last piece, or an error: the result tells which.
 asio::awaitable<bool> Session::send_pieces(BodyStream& body, bool chunked) {
-  asio::steady_timer woken(socket_.get_executor());
+  asio::steady_timer woken(stream_.get_executor());
   const Waking waking{body};
   const bool has_text = body.keep_alive_interval().count() > 0;
   bool due = false;

@@ -1,13 +1,13 @@
 #include "host/predictions/prediction.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <stdexcept>
 
+#include "host/base/logging.hpp"
 #include "host/base/time.hpp"
 #include "host/predictions/metrics.hpp"
 #include "host/predictions/progress_line.hpp"
@@ -56,8 +56,9 @@ Prediction::~Prediction() {
   std::filesystem::remove_all(folder_, ignored);
 }
 
-void Prediction::start() {
+void Prediction::start(int worker) {
   if (snapshot_.status != Status::starting) return;
+  snapshot_.worker = worker;
   snapshot_.status = Status::processing;
   snapshot_.started_at = Clock::now();
   emit({PredictionEvent::Kind::start, {}});
@@ -196,7 +197,8 @@ void Prediction::emit(const PredictionEvent& event) {
       const Observer observer = observers_[i];
       observer(snapshot_, event);
     } catch (const std::exception& error) {
-      spdlog::error("an observer of prediction {} failed: {}", snapshot_.id, error.what());
+      log_at("error", std::string("an observer failed: ") + error.what(),
+             {.prediction = snapshot_.id, .template_name = snapshot_.template_name});
     }
   }
 }

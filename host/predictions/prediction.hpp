@@ -80,6 +80,7 @@ struct Snapshot {
   nlohmann::json metrics = nlohmann::json::object();
   Progress progress;
   bool previews = false;  // somebody wants to see it being drawn
+  int worker = 0;         // process that runs it; 0: none has
   Clock::time_point created_at;
   std::optional<Clock::time_point> started_at;
   std::optional<Clock::time_point> completed_at;
@@ -120,7 +121,7 @@ class Prediction {
 
   // Mutators. After a terminal state all of them do nothing. The terminal ones put `predict_time`
   // (seconds since start) into the metrics.
-  void start();                     // starting → processing
+  void start(int worker = 0);       // starting → processing
   void log(std::string_view text, LogSource source = LogSource::standard_output);  // whole lines
   void output(OutputItem item);
   void progress(Progress progress);  // also appends a tqdm-like line to the logs

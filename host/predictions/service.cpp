@@ -64,6 +64,7 @@ PredictionService::~PredictionService() {
 }
 
 PredictionService::Refusal PredictionService::room(const std::string& template_name) const {
+  if (closed_) return Refusal::draining;
   const Health health = workers_.health();
   const bool up = health == Health::ready || health == Health::busy || health == Health::unhealthy;
   const bool coming_back = health == Health::starting && !workers_.schemas().empty();
@@ -110,6 +111,7 @@ PredictionService::Created PredictionService::accept(PredictionRequest& request)
                                                             const PredictionEvent& event) {
     if (guard.expired() || event.kind != PredictionEvent::Kind::completed) return;
     jobs_.remove_if([&](const auto& other) { return &other->prediction->snapshot() == &snapshot; });
+    tell_idle();
   });
   for (auto& observer : request.observers) prediction->observe(std::move(observer));
   if (request.taken_in) request.taken_in(prediction->snapshot());
@@ -262,18 +264,35 @@ void PredictionService::publish_with(const std::shared_ptr<Prediction>& predicti
       });
 }
 
-void PredictionService::cancel_all() {
+void PredictionService::cancel_all(std::string_view why) {
   std::vector<std::shared_ptr<Prediction>> all;
   for (const auto& job : jobs_) all.push_back(job->prediction);
-  for (const auto& prediction : all) stop(*prediction, {Status::canceled});
+  for (const auto& prediction : all) {
+    prediction->log(why, LogSource::standard_error);
+    stop(*prediction, {Status::canceled});
+  }
+}
+
+void PredictionService::close(std::function<void()> idle) {
+  closed_ = true;
+  idle_ = std::move(idle);
+  tell_idle();
+}
+
+// Later, so that the other observers of the last one have been told of its end.
+void PredictionService::tell_idle() {
+  if (idle_ && jobs_.empty()) boost::asio::post(io_, std::exchange(idle_, nullptr));
 }
 
 PredictionService::Load PredictionService::load() const {
   Load load;
-  for (const auto& job : jobs_)
+  for (const auto& job : jobs_) {
     ++(job->stage == Stage::preparing ? load.preparing
        : job->stage == Stage::waiting ? load.waiting
                                       : load.running);
+    if (job->stage == Stage::waiting)
+      load.longest_wait_s = std::max(load.longest_wait_s, seconds_since(job->since));
+  }
   return load;
 }
 

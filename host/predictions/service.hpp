@@ -50,7 +50,7 @@ class PredictionService {
   PredictionService(const PredictionService&) = delete;
   PredictionService& operator=(const PredictionService&) = delete;
 
-  enum class Refusal { none, not_ready, busy };
+  enum class Refusal { none, not_ready, busy, draining };
   struct Created {
     std::shared_ptr<Prediction> prediction;  // null when refused
     Refusal refusal = Refusal::none;
@@ -76,7 +76,12 @@ class PredictionService {
   // One that does not run yet ends at once, one that runs when its worker has heard of it. False if
   // there is none with this id.
   bool cancel(std::string_view id);
-  void cancel_all();
+  // All that are there, each with a last line in its logs.
+  void cancel_all(std::string_view why);
+  // Accepts nothing any more. `idle` runs once, soon, when all that were accepted have ended.
+  void close(std::function<void()> idle);
+  bool is_closed() const { return closed_; }
+  bool is_idle() const { return jobs_.empty(); }  // nothing is in work
 
   // How many there are in each stage: waiting for their inputs, for a slot, running (or, the run
   // being over, with files on their way).
@@ -84,8 +89,10 @@ class PredictionService {
     std::size_t preparing = 0;
     std::size_t waiting = 0;
     std::size_t running = 0;
+    double longest_wait_s = 0;  // for a slot, of those that wait now
   };
   Load load() const;
+  std::size_t queue_size() const { return options_.queue; }
 
  private:
   enum class Stage { preparing, waiting, running };
@@ -102,12 +109,15 @@ class PredictionService {
   void tell_places();
   void limit(Job& job, std::chrono::milliseconds after, std::function<void(Prediction&)> action);
   void stop(Prediction& prediction, const Outcome& outcome);
+  void tell_idle();
 
   boost::asio::io_context& io_;
   WorkerPool& workers_;
   std::filesystem::path folder_;
   ServiceOptions options_;
   Jobs jobs_;  // in the order they were taken in, until they end
+  bool closed_ = false;
+  std::function<void()> idle_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();  // expires with us: guards observers
 };
 

@@ -102,6 +102,7 @@ struct WebhookSender::State {
   std::condition_variable changed;
   std::list<std::shared_ptr<Line>> lines;  // with work
   std::size_t awaited = 0;                 // deliveries that drain() waits for
+  Counts counts;
   bool stopping = false;
 };
 
@@ -165,6 +166,14 @@ void WebhookSender::State::append(const std::shared_ptr<Line>& line, Delivery de
     if (line->queued_bytes > policy.max_queued_bytes) forget_updates(*line);
   }
   curl_multi_wakeup(multi);
+}
+
+WebhookSender::Counts WebhookSender::counts() const {
+  const std::lock_guard lock(state_->mutex);
+  Counts counts = state_->counts;
+  for (const auto& line : state_->lines)
+    counts.pending += std::ranges::count(line->queue, true, &Delivery::terminal);
+  return counts;
 }
 
 void WebhookSender::State::run() {
@@ -260,6 +269,7 @@ void WebhookSender::State::settle(Line& line, const Delivery& delivery,
     const std::lock_guard lock(mutex);
     line.in_flight = false;
     if (!outcome.sent && wait_for_retry(line, outcome)) return;
+    ++(outcome.sent ? counts.delivered : counts.failed);
     if (!outcome.sent) {
       const auto level = delivery.terminal ? spdlog::level::err : spdlog::level::warn;
       spdlog::log(level, "webhook {}: {}; given up", url_for_logs(line.target.url), outcome.text);
@@ -280,6 +290,7 @@ bool WebhookSender::State::wait_for_retry(Line& line, const WebhookOutcome& outc
   const milliseconds pause =
       std::clamp<milliseconds>(outcome.retry_after, least, policy.backoff * (1 << most));
   line.not_before = Clock::now() + pause;
+  ++counts.retried;
   if (front.kept && std::exchange(front.awaited, false)) {
     --awaited;
     changed.notify_all();

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -39,6 +40,15 @@ class WebhookSender {
   // Waits until every terminal delivery is through, or has failed and can wait in the outbox, or
   // `limit` has passed; false if some are left. Blocks.
   bool drain(std::chrono::milliseconds limit);
+
+  // What became of the deliveries so far.
+  struct Counts {
+    std::uint64_t delivered = 0;
+    std::uint64_t failed = 0;   // given up
+    std::uint64_t retried = 0;  // attempts, beyond the first
+    std::size_t pending = 0;    // terminal ones that are not through
+  };
+  Counts counts() const;
 
  private:
   struct Attempt;

@@ -209,6 +209,10 @@ void Worker::residents() {
                                      {"uses", resident.uses},
                                      {"in_use", resident.in_use},
                                      {"idle_s", resident.idle_s}});
+    if (const auto memory = engine->device_memory())
+      result["device_memory"] = {{"device", engine->device()},
+                                 {"used_bytes", memory->used_bytes},
+                                 {"total_bytes", memory->total_bytes}};
   }
   control_.send(result);
 }

@@ -33,7 +33,8 @@
 //    "stages_s":{"load","text","denoise","decode"}, "pictures_per_call":N, "threads":N,
 //    "peak_memory_bytes":N, "device", "dtype", "libtorch" | "error":TEXT, "bad_input":BOOL?}
 //   {"type":"residents_result", "memory_budget":BYTES,
-//    "residents":[{"kind", "name", "bytes", "uses", "in_use":BOOL, "idle_s"}…]}
+//    "residents":[{"kind", "name", "bytes", "uses", "in_use":BOOL, "idle_s"}…],
+//    "device_memory":{"device", "used_bytes", "total_bytes"}?}   of a device that tells
 //   {"type":"pong"}
 //
 // slot, host → worker

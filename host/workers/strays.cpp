@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <thread>
 
 #include "host/base/ids.hpp"
@@ -65,15 +66,18 @@ void adopt_strays() {
 
 void end_strays(const std::vector<pid_t>& workers) {
   const auto limit = std::chrono::steady_clock::now() + end_limit;
-  for (;;) {  // what they leave behind falls to us next
+  std::set<pid_t> killed;  // on its way out a process shows no mark any more
+  for (;;) {               // what they leave behind falls to us next
     bool left = false;
     for (const pid_t pid : children()) {
       if (std::find(workers.begin(), workers.end(), pid) != workers.end()) continue;
       if (is_marked(pid)) {
         ::kill(pid, SIGKILL);
+        killed.insert(pid);
         left = true;
       }
-      ::waitpid(pid, nullptr, WNOHANG);
+      const bool is_gone = ::waitpid(pid, nullptr, WNOHANG) == pid;
+      left = left || (!is_gone && killed.contains(pid));
     }
     if (!left || std::chrono::steady_clock::now() > limit) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

@@ -250,6 +250,12 @@ std::uint64_t WorkerPool::respawns() const {
   return state_->respawns;
 }
 
+std::vector<pid_t> WorkerPool::process_ids() const {
+  std::vector<pid_t> ids;
+  for (const auto& unit : state_->units) ids.push_back(unit->process_id());
+  return ids;
+}
+
 void WorkerPool::request(nlohmann::json message, std::function<void(nlohmann::json)> done) {
   for (const auto& unit : state_->units)
     if (unit->state() == WorkerUnit::State::ready)
@@ -261,18 +267,21 @@ void WorkerPool::request_all(const nlohmann::json& message,
                              std::function<void(std::vector<nlohmann::json>)> done) {
   struct Answers {
     std::vector<nlohmann::json> got;
-    std::size_t expected = 0;
+    std::size_t missing = 0;
     std::function<void(std::vector<nlohmann::json>)> done;
   };
   const auto answers = std::make_shared<Answers>();
   answers->done = std::move(done);
-  answers->expected = state_->count(WorkerUnit::State::ready);
-  if (answers->expected == 0) return state_->post([answers] { answers->done({}); });
-  for (const auto& unit : state_->units) {
-    if (unit->state() != WorkerUnit::State::ready) continue;
-    unit->request(message, [answers](nlohmann::json answer) {
-      answers->got.push_back(std::move(answer));
-      if (answers->got.size() == answers->expected) answers->done(std::move(answers->got));
+  answers->missing = state_->count(WorkerUnit::State::ready);
+  answers->got.assign(state_->units.size(), {{"error", "no worker is ready"}});
+  if (answers->missing == 0)
+    return state_->post([answers] { answers->done(std::move(answers->got)); });
+  for (std::size_t i = 0; i < state_->units.size(); ++i) {
+    WorkerUnit& unit = *state_->units[i];
+    if (unit.state() != WorkerUnit::State::ready) continue;
+    unit.request(message, [answers, i](nlohmann::json answer) {
+      answers->got[i] = std::move(answer);
+      if (--answers->missing == 0) answers->done(std::move(answers->got));
     });
   }
 }

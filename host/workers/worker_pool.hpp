@@ -3,6 +3,8 @@
 // the retries are spent). Lives on the host's one io_context thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstdint>
@@ -104,13 +106,16 @@ class WorkerPool {
   void on_room(std::function<void()> callback);
   // How many processes were started in the place of one that died.
   std::uint64_t respawns() const;
+  // Of the worker processes, in an order that stays; 0 where one is missing.
+  std::vector<pid_t> process_ids() const;
 
   // One control message and its answer: "inspect", "engine_info", "healthcheck", "residents". An
   // answer with
   // "error" comes also if no worker is ready or it died meanwhile. `done` never runs before
   // request() returns.
   void request(nlohmann::json message, std::function<void(nlohmann::json answer)> done);
-  // The same to every process that is ready; one that dies meanwhile answers with "error".
+  // The same to every process that is ready. The answers come in the order of process_ids(); one
+  // that is not ready, or dies meanwhile, answers with "error".
   void request_all(const nlohmann::json& message,
                    std::function<void(std::vector<nlohmann::json> answers)> done);
 

@@ -56,7 +56,8 @@ void WorkerUnit::spawn() {
             [this](int slot, const nlohmann::json& message) { on_slot(slot, message); },
             [this](std::string_view line, bool is_stderr) { on_output(line, is_stderr); },
             [this](const std::string& reason) { on_exit(reason); }});
-    log_at("debug", fmt::format("worker {} started", process_->pid()));
+    process_id_ = process_->pid();
+    log_at("debug", "started", {.worker = process_id_});
     process_->send(init_message());
     limit_setup();
     watchdog_.start();
@@ -93,7 +94,7 @@ void WorkerUnit::limit_setup() {
     const auto text =
         "worker setup timed out: it took longer than " + seconds_text(options_.setup_limit);
     process_->drain_output();
-    log_at("error", text);
+    log_at("error", text, {.worker = process_id_});
     events_.setup_log(text + '\n');
     kill(text);
   });
@@ -141,7 +142,7 @@ void WorkerUnit::run(std::shared_ptr<Prediction> prediction, const nlohmann::jso
                   {"previews", snapshot.previews},
                   {"output_dir", prediction->folder().string()}});
   (*free)->begin(prediction);
-  prediction->start();
+  prediction->start(process_id_);
 }
 
 std::size_t WorkerUnit::capacity(int max_concurrency) const {
@@ -169,7 +170,9 @@ void WorkerUnit::cancel_slot(int index, const Outcome& outcome) {
                   {"run", slot.run_number()}});
   slot.limit(options_.cancel_limit, [this, &slot] {
     slot.prediction()->log("The template ignores cancel: its worker is ended.");
-    log_at("warning", "template ignores cancel: " + slot.prediction()->snapshot().template_name);
+    const Snapshot& snapshot = slot.prediction()->snapshot();
+    log_at("warning", "template ignores cancel: " + snapshot.template_name,
+           {snapshot.id, snapshot.template_name, process_id_});
     planned_end_ = true;
     process_->kill("another prediction of this worker ignored its cancel");
   });
@@ -213,7 +216,8 @@ void WorkerUnit::on_setup_failed(const nlohmann::json& message) {
   const auto name = message.value("template", "");
   const auto text = fmt::format("worker setup failed{}{}: {}\n", name.empty() ? "" : ": ", name,
                                 message.at("error").get<std::string>());
-  log_at("error", std::string_view(text).substr(0, text.size() - 1));
+  log_at("error", std::string_view(text).substr(0, text.size() - 1),
+         {.template_name = name, .worker = process_id_});
   events_.setup_log(text);
   after(refused_setup_limit, [this] { kill("it did not exit after its set-up had failed"); });
 }
@@ -257,8 +261,9 @@ void WorkerUnit::on_output(std::string_view line, bool is_stderr) {
 void WorkerUnit::log_worker_line(std::string_view level, std::string_view line) {
   if (!server_log_.pass()) return;
   if (const auto dropped = server_log_.take_dropped(); dropped > 0)
-    log_at("warning", fmt::format("{} lines of a worker's output were dropped", dropped));
-  log_at(level, line);
+    log_at("warning", fmt::format("{} lines of a worker's output were dropped", dropped),
+           {.worker = process_id_});
+  log_at(level, line, {.worker = process_id_});
 }
 
 // The worker has said how the run ended. The slot is free before anybody hears of it.
@@ -273,12 +278,13 @@ void WorkerUnit::settle(Slot& slot) {
 
 void WorkerUnit::on_exit(const std::string& reason) {
   const auto last = std::move(process_);  // lives until we are through
+  const pid_t last_id = std::exchange(process_id_, 0);
   timer_.cancel();
   setup_timer_.cancel();
   watchdog_.stop();
   const std::string error = (planned_end_ ? "Worker ended: " : "Worker crashed: ") + reason;
   const bool expected = stopping_ || setup_refused_ || planned_end_;
-  if (!expected) log_at("error", error);
+  if (!expected) log_at("error", error, {.worker = last_id});
 
   const bool in_setup = state_ == State::starting;
   if (in_setup && !expected) events_.setup_log(error + '\n');
@@ -298,7 +304,7 @@ void WorkerUnit::on_exit(const std::string& reason) {
 std::vector<Slot::Ended> WorkerUnit::empty_slots(const std::string& error) {
   std::vector<Slot::Ended> ended;
   for (const auto& slot : slots_) {
-    const bool to_cancel = planned_end_ && slot->cancel_requested();
+    const bool to_cancel = (planned_end_ || stopping_) && slot->cancel_requested();
     auto end = slot->take_prediction(to_cancel ? slot->cancel_outcome()
                                                : Outcome{Status::failed, error});
     slot->release();

@@ -36,6 +36,7 @@ class WorkerUnit {
   WorkerUnit(boost::asio::io_context& io, const WorkerOptions& options, int slots, Events events);
 
   State state() const { return state_; }
+  pid_t process_id() const { return process_id_; }  // 0: there is none
   void start();
   void stop();  // asks the process to end
   void kill(const std::string& why);
@@ -79,6 +80,7 @@ class WorkerUnit {
   Events events_;
   State state_ = State::starting;
   std::unique_ptr<WorkerProcess> process_;
+  pid_t process_id_ = 0;
   std::vector<std::unique_ptr<Slot>> slots_;
   std::deque<Request> requests_;
   boost::asio::steady_timer timer_;  // of the next spawn, or of an exit that is due

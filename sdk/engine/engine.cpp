@@ -16,6 +16,7 @@
 
 #include "sdk/engine/annotators/registry.hpp"
 #include "sdk/engine/kernels/cpu_allocator.hpp"
+#include "sdk/engine/kernels/device_memory.hpp"
 #include "sdk/engine/pipeline/control_models.hpp"
 #include "sdk/engine/pipeline/host_tensor.hpp"
 #include "sdk/engine/pipeline/resident_cache.hpp"
@@ -166,6 +167,9 @@ class TorchEngine final : public Engine {
   std::string torch_version() const override { return TORCH_VERSION; }
   int threads() const override { return threads_; }
   std::string device() const override { return compute_.device.str(); }
+  std::optional<DeviceMemory> device_memory() const override {
+    return engine::device_memory(compute_.device);
+  }
   std::string dtype() const override {
     switch (compute_.dtype) {
       case at::kHalf:

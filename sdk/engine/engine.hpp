@@ -250,6 +250,12 @@ struct Resident {
   double idle_s = 0;  // since its last use ended
 };
 
+// Memory of the device that an engine computes on.
+struct DeviceMemory {
+  std::int64_t used_bytes = 0;  // by whichever process
+  std::int64_t total_bytes = 0;
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -280,6 +286,8 @@ class Engine {
   virtual HostTensor randn(const std::vector<std::int64_t>& shape, std::uint64_t seed) const = 0;
   virtual std::string torch_version() const = 0;
   virtual std::string device() const = 0;  // "cpu", "cuda:0"
+  // Nothing where the device does not tell, as a CPU.
+  virtual std::optional<DeviceMemory> device_memory() const = 0;
   virtual std::string dtype() const = 0;   // "fp32", ...
   virtual int threads() const = 0;         // of one operator on the CPU
 };

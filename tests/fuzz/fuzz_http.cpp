@@ -77,7 +77,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Router router = make_router(io);
   const HttpLimits limits{.header_bytes = 1000, .body_bytes = 5000};
   // A session reads and writes, whatever kind of stream it is given.
-  Session session({io, boost::asio::ip::tcp::v4(), ends[0]}, router, limits);
+  HttpCounts counts;
+  Session session({io, boost::asio::ip::tcp::v4(), ends[0]}, {router, limits, counts, nullptr},
+                  false);
   bool over = false;
   boost::asio::co_spawn(io, session.run(), [&](const std::exception_ptr& error) {
     require(error == nullptr);

@@ -1,8 +1,9 @@
 """Server-sent events from a Cog server, as they come."""
 
 import collections
-import http.client
 import json
+
+from harness import Client
 
 Event = collections.namedtuple("Event", "name data")
 
@@ -26,8 +27,8 @@ def parse(lines):
 class Stream:
     """An open stream: iterate over it, or close it before its end."""
 
-    def __init__(self, port, method, path, body, timeout=30):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    def __init__(self, port, method, path, body, timeout=30, trust=None):
+        self.connection = Client(port, trust).connection(timeout)
         self.connection.request(method, path, json.dumps(body),
                                 {"Content-Type": "application/json",
                                  "Accept": "text/event-stream"})

@@ -39,10 +39,18 @@ def wait_until(check, limit_s=15, what="the condition"):
 
 
 class Client:
-    """One request per connection; `port` may belong to any Cog server."""
+    """One request per connection; `port` may belong to any Cog server. `trust`: an ssl.SSLContext
+    for one that speaks HTTPS."""
 
-    def __init__(self, port):
+    def __init__(self, port, trust=None):
         self.port = port
+        self.trust = trust
+
+    def connection(self, timeout=30):
+        if self.trust is None:
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        return http.client.HTTPSConnection("localhost", self.port, timeout=timeout,
+                                           context=self.trust)
 
     def request(self, method, path, body=None, headers=None, timeout=30):
         headers = dict(headers or {})
@@ -51,7 +59,7 @@ class Client:
             headers.setdefault("Content-Type", "application/json")
         if isinstance(body, str):
             body = body.encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = self.connection(timeout)
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
@@ -75,6 +83,10 @@ class Client:
         return self.post(f"{prefix}/predictions", {"input": inputs, **fields},
                          headers={"Prefer": "respond-async", **JSON})
 
+    def put_running(self, identity):
+        """The status of asking for a prediction that is in work; that it runs again is no aim."""
+        return self.request("PUT", f"/predictions/{identity}", {"input": {}}).status
+
     def health(self):
         return self.get("/health-check").json["status"]
 
@@ -85,8 +97,8 @@ class Client:
 
 class Server(Client):
     def __init__(self, *templates, args=(), env=None, wait="READY", weights="none",
-                 folder=None):
-        super().__init__(free_port())
+                 folder=None, trust=None):
+        super().__init__(free_port(), trust)
         self.log_file = tempfile.NamedTemporaryFile("w+", prefix="dream-log-", delete=False)
         self.downloads = tempfile.TemporaryDirectory(prefix="dream-downloads-")
         environment = {**os.environ, "DREAM_DOWNLOAD_CACHE": self.downloads.name,

@@ -81,7 +81,7 @@ def test_a_client_that_leaves_the_queue(serve, receiver):
 
 
 def test_shutdown_ends_those_that_wait(serve, receiver):
-    server = serve("sleeper", args=["--queue", "2"])
+    server = serve("sleeper", args=["--queue", "2", "--drain-timeout", "0.5"])
     for identity in ("one", "two", "three"):
         assert server.start({"seconds": 60}, id=identity, webhook=receiver.url).status == 202
     server.signal(signal.SIGTERM)

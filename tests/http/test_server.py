@@ -229,7 +229,7 @@ def test_shutdown_finishes_sync_requests(serve):
 
 
 def test_shutdown_tells_webhooks_of_async_predictions(serve, receiver):
-    server = serve("sleeper")
+    server = serve("sleeper", args=["--drain-timeout", "0.5"])
     server.start({"seconds": 60}, id="cut", webhook=receiver.url)
     server.signal(signal.SIGTERM)
     assert server.wait_exit() == 0

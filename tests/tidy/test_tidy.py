@@ -28,6 +28,8 @@ FORBIDDEN_INCLUDES = [
     ("host/worker/(?!imaging/)", OPENCV, "OpenCV stays in host/worker/imaging"),
     ("host/worker/", r'"sdk/engine/(?!engine\.hpp|image/)',
      "the worker sees engine.hpp and image/ alone"),
+    ("host/(?!telemetry/)", "<prometheus/", "metrics are counted in host/telemetry"),
+    ("host/telemetry/", r'"host/(cog|cli|web|worker)/', "telemetry watches, and serves no wire"),
     ("sdk/engine/image/", f"{TORCH}|nlohmann|fmt/", "pictures as bytes need the standard library"),
     (r"sdk/include/(?!dream/torch\.hpp)",
      f"nlohmann|fmt/|<filesystem>|<regex>|<iostream>|{TORCH}|{OPENCV}|{BOOST}",

@@ -44,6 +44,13 @@ if(NOT DREAM_ENGINE_ONLY)
   find_package(CURL REQUIRED)
   find_package(ZLIB REQUIRED)
   find_library(RE2_LIBRARY re2 REQUIRED)
+  # Its core alone, by file: the CMake package asks for a web server and libcurl too.
+  find_path(PROMETHEUS_CPP_INCLUDE_DIR prometheus/registry.h REQUIRED)
+  find_library(PROMETHEUS_CPP_CORE_LIBRARY prometheus-cpp-core REQUIRED)
+  add_library(prometheus_cpp_core UNKNOWN IMPORTED)
+  set_target_properties(prometheus_cpp_core PROPERTIES
+    IMPORTED_LOCATION "${PROMETHEUS_CPP_CORE_LIBRARY}"
+    INTERFACE_INCLUDE_DIRECTORIES "${PROMETHEUS_CPP_INCLUDE_DIR}")
 endif()
 if(DREAM_TESTS)
   find_package(GTest REQUIRED)

@@ -7,7 +7,7 @@ build_packages=(
   libboost1.81-dev libboost-filesystem1.81-dev libboost-url1.81-dev
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev
   nlohmann-json3-dev libfmt-dev libspdlog-dev libcli11-dev
-  libcurl4-openssl-dev libssl-dev libre2-dev libsqlite3-dev zlib1g-dev
+  libcurl4-openssl-dev libssl-dev libre2-dev libsqlite3-dev prometheus-cpp-dev zlib1g-dev
 )
 test_packages=(
   libgtest-dev libgmock-dev clang-16 libclang-rt-16-dev curl procps abigail-tools chromium
@@ -17,6 +17,7 @@ torch_version=2.13.0
 oracle_wheels=(
   numpy diffusers==0.42.1 transformers==5.18 accelerate safetensors peft==0.21.2 compel==2.5.1
   opencv-python-headless scipy scikit-image einops pillow pytest pytest-timeout requests
+  prometheus_client==0.26.0
 )
 # Oracles of the annotators, without what they ask for: torch, torchvision and more. The older one
 # is what the original templates ran.

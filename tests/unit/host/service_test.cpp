@@ -177,7 +177,7 @@ TEST_F(ServiceTest, ACancelEndsOneThatWaitsAtOnce) {
   EXPECT_FALSE(second->snapshot().started_at.has_value());
   EXPECT_FALSE(service->cancel("b"));
   EXPECT_NE(create("d", works), nullptr) << "its place is free";
-  service->cancel_all();
+  service->cancel_all("Canceled: a test.");
   EXPECT_EQ(third->snapshot().status, Status::canceled);
   turn_until_end(*first);
   EXPECT_EQ(first->snapshot().status, Status::canceled);
