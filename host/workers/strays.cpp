@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <thread>
 
 #include "host/base/ids.hpp"
@@ -65,15 +66,17 @@ void adopt_strays() {
 
 void end_strays(const std::vector<pid_t>& workers) {
   const auto limit = std::chrono::steady_clock::now() + end_limit;
+  std::set<pid_t> ended;
   for (;;) {  // what they leave behind falls to us next
     bool left = false;
     for (const pid_t pid : children()) {
       if (std::find(workers.begin(), workers.end(), pid) != workers.end()) continue;
       if (is_marked(pid)) {
         ::kill(pid, SIGKILL);
-        left = true;
+        ended.insert(pid);
       }
       ::waitpid(pid, nullptr, WNOHANG);
+      left = left || ended.contains(pid);  // still there, or it was until now
     }
     if (!left || std::chrono::steady_clock::now() > limit) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
