@@ -79,6 +79,7 @@ PredictionRequest CogRoutes::order(const Shared& exchange, const std::string& te
   order.template_name = template_name;
   order.entry = entry == Entry::train ? "train" : "predict";
   order.input = envelope.input;
+  order.context = envelope.context;
   if (const std::string* after = request.header("cancel-after"))
     order.cancel_after = parse_duration(*after);
   order.publish = publisher(uploader_, options_, request, order.id,

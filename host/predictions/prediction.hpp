@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -72,6 +73,7 @@ struct Snapshot {
   std::string entry = "predict";  // or "train"
   Status status = Status::starting;
   nlohmann::json input = nlohmann::json::object();  // as the client sent it, secrets masked
+  std::map<std::string, std::string> context = {};  // for the template; not shown to anybody
   std::vector<OutputItem> output;
   bool output_is_list = false;  // list, iterator, concatenate
   std::string logs;

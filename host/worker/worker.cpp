@@ -298,7 +298,8 @@ void Worker::run_template(int slot, const nlohmann::json& message,
   try {
     loaded->run(entry,
                 {message.value("id", ""), name, message.at("input"),
-                 message.at("output_dir").get<std::string>(), message.value("previews", false)},
+                 message.at("output_dir").get<std::string>(), message.value("previews", false),
+                 message.value("context", std::map<std::string, std::string, std::less<>>())},
                 send, canceled);
   } catch (...) {
     tell_dropped();

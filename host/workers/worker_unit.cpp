@@ -131,15 +131,16 @@ void WorkerUnit::run(std::shared_ptr<Prediction> prediction, const nlohmann::jso
   process_->drain_output();  // what was printed before belongs to nobody
   process_->hand_over(prediction->folder());
   const Snapshot& snapshot = prediction->snapshot();
-  process_->send(static_cast<int>(free - slots_.begin()),
-                 {{"type", "predict"},
-                  {"id", snapshot.id},
-                  {"run", (*free)->run_number() + 1},
-                  {"template", snapshot.template_name},
-                  {"entry", snapshot.entry},
-                  {"input", resolved_input},
-                  {"previews", snapshot.previews},
-                  {"output_dir", prediction->folder().string()}});
+  nlohmann::json order = {{"type", "predict"},
+                          {"id", snapshot.id},
+                          {"run", (*free)->run_number() + 1},
+                          {"template", snapshot.template_name},
+                          {"entry", snapshot.entry},
+                          {"input", resolved_input},
+                          {"previews", snapshot.previews},
+                          {"output_dir", prediction->folder().string()}};
+  if (!snapshot.context.empty()) order["context"] = snapshot.context;
+  process_->send(static_cast<int>(free - slots_.begin()), order);
   (*free)->begin(prediction);
   prediction->start();
 }
