@@ -31,6 +31,7 @@ struct Outcome {
   Status status = Status::failed;  // a terminal one
   std::string error = {};          // of a failed one
   bool bad_input = false;          // it failed because of a value the client chose
+  bool worker_died = false;        // it failed with its process
 };
 
 struct Progress {
@@ -78,7 +79,8 @@ struct Snapshot {
   bool output_is_list = false;  // list, iterator, concatenate
   std::string logs;
   std::string error;
-  bool bad_input = false;  // failed because of a value the client chose
+  bool bad_input = false;    // failed because of a value the client chose
+  bool worker_died = false;  // failed with its process
   nlohmann::json metrics = nlohmann::json::object();
   Progress progress;
   bool previews = false;  // somebody wants to see it being drawn

@@ -301,7 +301,7 @@ std::vector<Slot::Ended> WorkerUnit::empty_slots(const std::string& error) {
   for (const auto& slot : slots_) {
     const bool to_cancel = planned_end_ && slot->cancel_requested();
     auto end = slot->take_prediction(to_cancel ? slot->cancel_outcome()
-                                               : Outcome{Status::failed, error});
+                                               : Outcome{.error = error, .worker_died = true});
     slot->release();
     if (end.prediction != nullptr) ended.push_back(std::move(end));
   }
