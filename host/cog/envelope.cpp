@@ -91,13 +91,14 @@ std::optional<std::string> optional_text(const json& body, const std::string& fi
   return value->get<std::string>();
 }
 
-void check_context(const json& body) {
+std::map<std::string, std::string> context_of(const json& body) {
   const auto context = body.find("context");
-  if (context == body.end()) return;
+  if (context == body.end()) return {};
   if (!context->is_object()) wrong_type("context", *context, "a map");
   for (const auto& [key, value] : context->items()) {
     if (!value.is_string()) wrong_type("context." + key, value, "a string");
   }
+  return *context;
 }
 
 WebhookEvents events_of(const json& body) {
@@ -125,7 +126,7 @@ Envelope to_envelope(const json& body) {
   if (const auto input = body.find("input"); input != body.end() && !input->is_null()) {
     envelope.input = *input;
   }
-  check_context(body);
+  envelope.context = context_of(body);
   envelope.webhook = optional_text(body, "webhook");
   envelope.webhook_events = events_of(body);
   return envelope;

@@ -2,6 +2,7 @@
 // and the plain text that Cog's server gives.
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@ namespace dream::host {
 struct Envelope {
   std::optional<std::string> id;
   nlohmann::json input = nlohmann::json::object();
+  std::map<std::string, std::string> context;
   std::optional<std::string> webhook;
   WebhookEvents webhook_events;  // all four unless the client chose
   std::optional<std::string> output_file_prefix = {};  // of the legacy API alone

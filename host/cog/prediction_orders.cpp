@@ -78,6 +78,7 @@ PredictionRequest CogRoutes::order(const Shared& exchange, const std::string& te
   order.template_name = template_name;
   order.entry = entry == Entry::train ? "train" : "predict";
   order.input = envelope.input;
+  order.context = envelope.context;
   if (const std::string* after = request.header("cancel-after"))
     order.cancel_after = parse_duration(*after);
   order.publish = publisher(uploader_, options_, request, order.id,
@@ -104,8 +105,11 @@ PredictionRequest CogRoutes::order(const Shared& exchange, const std::string& te
   }
   if (streams || responds_async(request)) return order;
   order.observers.push_back(
-      [exchange, renderer](const Snapshot& snapshot, const PredictionEvent& event) {
+      [exchange, renderer, legacy = options_.legacy](const Snapshot& snapshot,
+                                                     const PredictionEvent& event) {
         if (event.kind != PredictionEvent::Kind::completed) return;
+        if (legacy && snapshot.worker_died)
+          return exchange->respond({500, "text/plain; charset=utf-8", "Internal Server Error"});
         exchange->respond(
             with_prediction_id(json_response(200, renderer->render(snapshot)), snapshot.id));
       });

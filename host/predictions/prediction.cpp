@@ -142,6 +142,7 @@ void Prediction::end(const Outcome& outcome) {
     case Status::canceled:
       return cancel();
     default:
+      if (!is_terminal(snapshot_.status)) snapshot_.worker_died = outcome.worker_died;
       return fail(outcome.error, outcome.bad_input);
   }
 }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -30,6 +31,7 @@ struct Outcome {
   Status status = Status::failed;  // a terminal one
   std::string error = {};          // of a failed one
   bool bad_input = false;          // it failed because of a value the client chose
+  bool worker_died = false;        // it failed with its process
 };
 
 struct Progress {
@@ -72,11 +74,13 @@ struct Snapshot {
   std::string entry = "predict";  // or "train"
   Status status = Status::starting;
   nlohmann::json input = nlohmann::json::object();  // as the client sent it, secrets masked
+  std::map<std::string, std::string> context = {};  // for the template; not shown to anybody
   std::vector<OutputItem> output;
   bool output_is_list = false;  // list, iterator, concatenate
   std::string logs;
   std::string error;
-  bool bad_input = false;  // failed because of a value the client chose
+  bool bad_input = false;    // failed because of a value the client chose
+  bool worker_died = false;  // failed with its process
   nlohmann::json metrics = nlohmann::json::object();
   Progress progress;
   bool previews = false;  // somebody wants to see it being drawn

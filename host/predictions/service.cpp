@@ -92,6 +92,7 @@ std::shared_ptr<Prediction> PredictionService::make_prediction(PredictionRequest
   initial.template_name = std::move(request.template_name);
   initial.entry = std::move(request.entry);
   initial.input = mask_secrets(schema, std::move(request.input));
+  initial.context = std::move(request.context);
   initial.previews = request.previews;
   initial.created_at = Clock::now();
   // The client's id is never part of a path.

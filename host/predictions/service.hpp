@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -27,6 +28,7 @@ struct PredictionRequest {
   std::string entry = "predict";  // or "train", if the template has a trainer
   nlohmann::json input;           // as the client sent it: shown in snapshots, secrets masked
   nlohmann::json resolved_input;  // validated, defaults filled in, files as local paths
+  std::map<std::string, std::string> context = {};  // what the client said beside the inputs
   std::vector<Prediction::Observer> observers;
   PublishFile publish = {};  // empty: files of the output are shown as they are
   bool previews = false;     // somebody wants to see it being drawn

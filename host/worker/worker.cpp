@@ -107,6 +107,7 @@ void Worker::handle(const nlohmann::json& message) {
     errands_.add([this, message] { bench(message); });
   } else if (type == "ping") {
     control_.send({{"type", "pong"}});
+    reap_if_unused();  // what ended after its run
   } else if (type == "residents") {
     residents();  // at once: it waits for no load
   } else {
@@ -267,6 +268,10 @@ nlohmann::json Worker::run_prediction(int slot, const nlohmann::json& message) {
     done["error"] = error.what() + memory_hint(error.what());
   }
   cancels_.end(slot);
+  {
+    const std::lock_guard lock(runs_mutex_);
+    --runs_;
+  }
   reap_if_unused();
   return done;
 }
@@ -277,8 +282,8 @@ void Worker::run_template(int slot, const nlohmann::json& message,
   LoadedTemplate* loaded = find(name);
   if (loaded == nullptr) throw std::runtime_error("no template '" + name + "' is loaded");
   host::BlockingChannel& channel = *slots_[static_cast<std::size_t>(slot)];
-  const auto entry = message.value("entry", "predict") == "train" ? LoadedTemplate::Entry::train
-                                                                  : LoadedTemplate::Entry::predict;
+  const bool train = message.value("entry", "predict") == "train";
+  const auto entry = train ? LoadedTemplate::Entry::train : LoadedTemplate::Entry::predict;
   const bool single = loaded->has_single_output(entry);
   LogLimit logs;
   const auto send = [&](const nlohmann::json& news) {
@@ -297,7 +302,8 @@ void Worker::run_template(int slot, const nlohmann::json& message,
   try {
     loaded->run(entry,
                 {message.value("id", ""), name, message.at("input"),
-                 message.at("output_dir").get<std::string>(), message.value("previews", false)},
+                 message.at("output_dir").get<std::string>(), message.value("previews", false),
+                 message.value("context", std::map<std::string, std::string, std::less<>>())},
                 send, canceled);
   } catch (...) {
     tell_dropped();
@@ -310,7 +316,7 @@ void Worker::run_template(int slot, const nlohmann::json& message,
 // zombies of ours. They are cleared away when no run is there that may yet wait for one.
 void Worker::reap_if_unused() {
   const std::lock_guard lock(runs_mutex_);
-  if (--runs_ > 0) return;
+  if (runs_ > 0) return;
   while (::waitpid(-1, nullptr, WNOHANG) > 0) {
   }
 }

@@ -39,8 +39,9 @@
 //
 // slot, host → worker
 //   {"type":"predict", "id":ID, "run":N?, "template":NAME, "entry":"predict|train", "input":OBJECT,
-//    "output_dir":DIR, "previews":BOOL}
+//    "output_dir":DIR, "previews":BOOL, "context":{NAME:TEXT…}?}
 //        entry: "predict" when absent; "train" calls the template's trainer.
+//        context: what the client said beside the inputs; none when absent.
 //        previews: whether `preview` messages are wanted; false when absent.
 //        input is validated and defaults are filled in; a file input is the path of a local file.
 //        output_dir may be missing: the worker makes it when there is a file to put there.

@@ -132,15 +132,16 @@ void WorkerUnit::run(std::shared_ptr<Prediction> prediction, const nlohmann::jso
   process_->drain_output();  // what was printed before belongs to nobody
   process_->hand_over(prediction->folder());
   const Snapshot& snapshot = prediction->snapshot();
-  process_->send(static_cast<int>(free - slots_.begin()),
-                 {{"type", "predict"},
-                  {"id", snapshot.id},
-                  {"run", (*free)->run_number() + 1},
-                  {"template", snapshot.template_name},
-                  {"entry", snapshot.entry},
-                  {"input", resolved_input},
-                  {"previews", snapshot.previews},
-                  {"output_dir", prediction->folder().string()}});
+  nlohmann::json order = {{"type", "predict"},
+                          {"id", snapshot.id},
+                          {"run", (*free)->run_number() + 1},
+                          {"template", snapshot.template_name},
+                          {"entry", snapshot.entry},
+                          {"input", resolved_input},
+                          {"previews", snapshot.previews},
+                          {"output_dir", prediction->folder().string()}};
+  if (!snapshot.context.empty()) order["context"] = snapshot.context;
+  process_->send(static_cast<int>(free - slots_.begin()), order);
   (*free)->begin(prediction);
   prediction->start(process_id_);
 }
@@ -306,7 +307,7 @@ std::vector<Slot::Ended> WorkerUnit::empty_slots(const std::string& error) {
   for (const auto& slot : slots_) {
     const bool to_cancel = (planned_end_ || stopping_) && slot->cancel_requested();
     auto end = slot->take_prediction(to_cancel ? slot->cancel_outcome()
-                                               : Outcome{Status::failed, error});
+                                               : Outcome{.error = error, .worker_died = true});
     slot->release();
     if (end.prediction != nullptr) ended.push_back(std::move(end));
   }

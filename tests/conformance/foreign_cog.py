@@ -143,7 +143,11 @@ INPUTS = [
          refused({"reals": 1}), note="a list of numbers stands for a list of either"),
     *cannot("takes an explicit null where the schema says nullable (docs/compatibility.md)",
             "union_input_http"),
-    *cannot("templates are given no context", "scope_context"),
+    case("scope_context", "scope",
+         post({"input": {"name": "api_token"}, "context": {"api_token": "test-token", "other": "x"}},
+              {"status": "succeeded", "output": "test-token"}),
+         post({"input": {"name": "api_token"}}, {"output": "nothing is said"}),
+         note="one entry at a time"),
 ]
 
 FAILURES = [

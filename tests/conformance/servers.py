@@ -22,7 +22,7 @@ class Spec:
 
 SERVERS = {name: Spec(name) for name in (
     "echo", "counter", "sleeper", "rules", "needs", "number", "texts", "pieces", "meter", "printer",
-    "files", "one_file", "file_list", "trainer", "keeper", "helpers", "whereabouts",
+    "files", "one_file", "file_list", "trainer", "keeper", "helpers", "scope", "whereabouts",
     "ignores_cancel")}
 SERVERS |= {
     "legacy_rules": Spec("rules", ("--compat", "legacy")),

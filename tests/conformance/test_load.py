@@ -68,7 +68,9 @@ def test_beside_the_real_server(slots):
     assert ratios["cpu_us"] >= LEAST_RATIO  # does not depend on what else runs here
     if FULL:
         assert ratios["per_s"] >= LEAST_RATIO
-        assert ratios["alone_p99_ms"] >= LEAST_RATIO
+        assert ratios["alone_p50_ms"] >= LEAST_RATIO and ratios["alone_p99_ms"] >= 2
+        if slots > 1:  # with one, most of what wrk gets from the real one is quick refusals
+            assert ratios["p99_ms"] >= LEAST_RATIO
 
 
 def test_many_connections(echo):

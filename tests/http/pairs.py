@@ -33,7 +33,7 @@ class Pair:
 UPLOAD = ["--upload-url", "{upload}"]
 PAIRS = {name: Pair(name) for name in (
     "echo", "counter", "sleeper", "rules", "needs", "files", "one_file", "file_list", "texts",
-    "pieces", "number", "meter", "printer", "trainer")}
+    "pieces", "number", "meter", "printer", "scope", "trainer")}
 PAIRS |= {
     "slots": Pair("sleeper", "sleeper_async", slots=2),
     "training": Pair("trainer", real_arguments=["--x-mode", "train"]),

@@ -62,3 +62,10 @@ def test_bodies_count_whatever_their_type(server):
     answer = server.request("POST", "/predictions", {"input": {"text": "x"}, "context": None,
                                                      "webhook_events_filter": None})
     assert answer.status == 200
+
+
+def test_a_crash_is_an_internal_server_error(server):
+    answer = server.predict({"seconds": 0, "crash": "abort"}, "sleeper")
+    assert (answer.status, answer.text) == (500, "Internal Server Error")
+    server.wait_for("READY")
+    assert server.predict({"seconds": 0}, "sleeper").json["status"] == "succeeded"

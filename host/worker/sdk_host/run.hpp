@@ -29,6 +29,7 @@ struct RunRequest {
   nlohmann::json input;              // validated, defaults filled in
   std::filesystem::path output_dir;  // made for the first file if it is missing
   bool previews = false;             // somebody watches
+  std::map<std::string, std::string, std::less<>> context = {};  // said beside the inputs
 };
 
 // Lets through what a person can follow: the first and the last step, each new label, and between

@@ -49,11 +49,22 @@ dream_str id(dream_run* run) noexcept {
   return run == nullptr ? dream_str{} : to_str(run->request().id);
 }
 
+dream_str context(dream_run* run, dream_str name) noexcept {
+  dream_str text{};
+  quietly([&] {
+    const auto& all = checked(run, "run").request().context;
+    const auto found = all.find(view(name, "name in the context"));
+    if (found != all.end()) text = to_str(found->second);
+  });
+  return text;
+}
+
 }  // namespace
 
 const dream_run_1& run_interface() {
-  static constexpr dream_run_1 table = {sizeof(dream_run_1), 0,        input,       emit, emit_file,
-                                        checkpoint,          progress, temp_folder, id};
+  static constexpr dream_run_1 table = {
+      sizeof(dream_run_1), 0,           input, emit,   emit_file, checkpoint,
+      progress,            temp_folder, id,    context};
   return table;
 }
 

@@ -10,6 +10,7 @@
 #include <dream/image.hpp>
 #include <dream/interface.hpp>
 #include <dream/value.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -125,6 +126,15 @@ class Run {
   // The prediction's id, for messages.
   std::string id() {
     return std::string(detail::view(api_.run.get(&dream_run_1::id, "id")(handle_)));
+  }
+
+  // What the sender of the request said beside its inputs (Cog's `context`), if there is a text of
+  // this name. A host whose SDK is older than 1.2 tells none.
+  std::optional<std::string> context(std::string_view name) {
+    const auto find = api_.run.find(&dream_run_1::context);
+    const dream_str text = find == nullptr ? dream_str{} : find(handle_, detail::view(name));
+    if (text.data == nullptr) return std::nullopt;
+    return std::string(detail::view(text));
   }
 
  private:

@@ -26,6 +26,7 @@ TEST_F(PoolTest, ACrashFailsThePredictionAndTheNextOneSucceeds) {
   turn_until([&] { return ends > 0; });
   EXPECT_EQ(prediction->snapshot().status, Status::failed);
   EXPECT_EQ(prediction->snapshot().error, "Worker crashed: killed by signal 9 (SIGKILL)");
+  EXPECT_TRUE(prediction->snapshot().worker_died);
   EXPECT_EQ(prediction->snapshot().logs.find("last words\n"), 0U);
   EXPECT_EQ(seen, Health::starting);
   turn_until(Health::ready);

@@ -185,6 +185,9 @@ AT(dream_value, as.items, 8);
 AT(dream_value, as.items.data, 8);
 AT(dream_value, as.items.size, 16);
 
+// SDK 1.2
+AT(dream_run_1, context, 64);
+
 // SDK 1.1
 AT(dream_control_source, struct_size, 0);
 AT(dream_control_source, flags, 4);

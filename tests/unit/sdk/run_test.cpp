@@ -261,13 +261,27 @@ TEST_F(RunTest, AMissingInterfaceIsNamedWithTheRemedy) {
   EXPECT_EQ(outcome.code, DREAM_UNSUPPORTED);
   EXPECT_EQ(
       outcome.message,
-      "this host offers SDK 1.1 without the interface \"dream.metric/1\", which this template "
-      "(built with SDK 1.1) needs: update the host, or use a host built with it");
+      "this host offers SDK 1.2 without the interface \"dream.metric/1\", which this template "
+      "(built with SDK 1.2) needs: update the host, or use a host built with it");
 }
 
 TEST_F(RunTest, AHostWithoutLogsIsNoFailure) {
   host_.hide(DREAM_LOG_1);
   EXPECT_TRUE(run([](const Probe::Inputs&, dream::Run& r) { r.info("nobody listens"); }));
+}
+
+TEST_F(RunTest, TheContextIsWhatTheSenderSaid) {
+  record_.context = {{"user", "fox"}, {"empty", ""}};
+  std::vector<std::optional<std::string>> told;
+  const auto ask = [&](const Probe::Inputs&, dream::Run& r) {
+    told = {r.context("user"), r.context("empty"), r.context("nothing")};
+  };
+  EXPECT_TRUE(run(ask));
+  const std::vector<std::optional<std::string>> expected{"fox", "", std::nullopt};
+  EXPECT_EQ(told, expected);
+  host_.cut(DREAM_RUN_1, offsetof(dream_run_1, context));  // a host of 1.1
+  EXPECT_TRUE(run(ask));
+  EXPECT_EQ(told, std::vector<std::optional<std::string>>(3));
 }
 
 TEST_F(RunTest, AnOlderInterfaceLacksItsLastFunctions) {

@@ -39,6 +39,10 @@ typedef struct dream_run_1 {
 
   /* The prediction's id, for messages. Valid until run() returns. [any thread] */
   dream_str (*id)(dream_run* run);
+
+  /* Since 1.2. What the sender of the request said beside its inputs (Cog's `context`): the text of
+   * this name; data is null if there is none. Valid until run() returns. [any thread] */
+  dream_str (*context)(dream_run* run, dream_str name);
 } dream_run_1;
 
 #define DREAM_LOG_1 "dream.log/1"

@@ -9,6 +9,7 @@
 #include <deque>
 #include <dream/testing/state.hpp>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -30,6 +31,7 @@ struct TestRun : Recorded {
   Inputs inputs;                  // absent ones get their default, or null
   int cancel_at_checkpoint = -1;  // this checkpoint (from 0) and later ones say "canceled"
   std::string temp_folder;        // made when first asked for
+  std::map<std::string, std::string> context;
 };
 
 }  // namespace dream::testing
@@ -175,8 +177,15 @@ struct RunFunctions {
 
   static dream_str id(dream_run*) { return {"fake-run", 8}; }
 
+  static dream_str context(dream_run* run, dream_str name) {
+    const auto found = run->record->context.find(std::string(dream::detail::view(name)));
+    if (found == run->record->context.end()) return {};
+    return dream::detail::view(std::string_view(found->second));
+  }
+
   static constexpr dream_run_1 table() {
-    return {sizeof(dream_run_1), 0, input, emit, emit_file, checkpoint, progress, temp_folder, id};
+    return {sizeof(dream_run_1), 0,           input, emit,   emit_file, checkpoint,
+            progress,            temp_folder, id,    context};
   }
 
  private:
