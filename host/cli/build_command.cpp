@@ -21,6 +21,7 @@ struct BuildFlags {
   std::vector<std::string> mount_from;
   std::string managed_weights;
   std::string work_folder;
+  bool keep_docker = false;
   bool json = false;
   RegistryFlags registry;
 };
@@ -47,6 +48,7 @@ oci::BuildRequest request_of(const BuildFlags& flags) {
   request.platform = oci::Platform::parse(flags.platform);
   request.annotations = parse_annotations(flags.annotations);
   request.managed_weights = flags.managed_weights;
+  request.keep_docker = flags.keep_docker;
   request.mount_from = flags.mount_from;
   request.work_folder = flags.work_folder;
   return request;
@@ -124,6 +126,8 @@ void add_build_command(CLI::App& app, Command& chosen) {
       ->add_option("--work", flags->work_folder,
                    "Where an image for a registry is put together (default $TMPDIR)")
       ->type_name("DIR");
+  build_app->add_flag("--keep-docker", flags->keep_docker,
+                      "Keep the form of a template in Docker's, where OCI's is not needed");
   build_app->add_flag("--json", flags->json, "Print the result as JSON");
   flags->registry.add_to(*build_app);
   build_app->callback([flags, &chosen] { chosen = [flags] { return build(*flags); }; });

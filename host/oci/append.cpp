@@ -30,10 +30,11 @@ std::string as_oci(const std::string& type, const std::string& where) {
   if (type == tar + ".gzip") return std::string(media_type::oci_layer) + "+gzip";
   if (type == tar + ".zstd") return std::string(media_type::oci_layer) + "+zstd";
   if (type.starts_with(media_type::oci_layer)) return type;
-  throw InputError(fmt::format(
-      "{}: a layer of type {} has no place in an OCI image; use gzip or no compression, and no "
-      "annotations, to keep Docker's form",
-      where, type));
+  throw InputError(
+      fmt::format("{}: a layer of type {} has no place in an OCI image; Docker's form can be kept, "
+                  "without zstd "
+                  "and annotations",
+                  where, type));
 }
 
 void become_oci(Document& manifest, const std::string& where) {

@@ -28,10 +28,11 @@ struct AppendedImage {
   std::string config_type;
 };
 
-// The family of the base is kept. Docker's has neither zstd nor annotations: where one is asked
-// for, the image becomes an OCI image with the same layers. An OCI manifest gets the annotation
-// org.opencontainers.image.base.digest. Times are the base's own "created", or 1970 where it has
-// none. Throws InputError for a base that is no image, or whose layers and diff_ids do not match.
+// The family of the base is kept unless `as_oci` is set. Docker's has neither zstd nor annotations:
+// where one is asked for, too, the image becomes an OCI image with the same layers. An OCI manifest
+// gets the annotation org.opencontainers.image.base.digest. Times are the base's own "created", or
+// 1970 where it has none. Throws InputError for a base that is no image, or whose layers and
+// diff_ids do not match.
 AppendedImage append_layer(const AppendRequest& request, const std::string& where);
 
 // Labels of a config ("config"."Labels"); what are no texts is left out.

@@ -132,7 +132,7 @@ class Build {
   Manifest with_layer(const weights::WeightTree& tree, BuildResult& result) {
     result.layer =
         write_into(layout_, layer_files(tree, weights_folder), request_.compression, control_);
-    return append(result.layer, weights_history, false, result);
+    return append(result.layer, weights_history, !request_.keep_docker, result);
   }
 
   Manifest with_artifact(const weights::WeightTree& tree, BuildResult& result) {

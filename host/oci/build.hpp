@@ -26,6 +26,9 @@ struct BuildRequest {
   std::map<std::string, std::string> annotations;  // of the manifest; different ones, other version
   // Not empty: Cog's managed weights under this name instead of a layer of the image.
   std::string managed_weights;
+  // Of a base in Docker's form: keep it, unless zstd or annotations need OCI's. Layouts with it are
+  // read by few tools.
+  bool keep_docker = false;
   std::vector<std::string> mount_from;  // as PushRequest has it
   // Where an image on its way to a registry is put together; empty: the system's place for
   // temporary files. Needs room for the weights.

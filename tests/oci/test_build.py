@@ -34,7 +34,8 @@ def test_the_image_is_the_template_with_its_weights(build, base, tmp_path):
     assert config["history"] == [*old["history"], {"created": old["created"],
                                                    "created_by": "COPY weights /src/weights"}]
     stat = json.loads(tool("umoci", "stat", "--json", "--image", f"{tmp_path}/image:mine"))
-    assert [h["empty_layer"] for h in stat["history"]].count(False) == len(manifest["layers"])
+    layers = [h for h in stat["history"] if not h.get("empty_layer")]
+    assert len(layers) == len(manifest["layers"]), "each layer has its line of history"
     seen = json.loads(tool("skopeo", "inspect", f"oci:{tmp_path}/image:mine"))
     assert seen["Labels"] == LABELS and seen["Digest"] == "sha256:" + version
     assert not list((tmp_path / "image").glob(".*")), "no work is left"
@@ -72,24 +73,47 @@ def test_compressed_layers_unpack_to_their_diff_id(build, tmp_path, kind):
         check_weights(unpack(tmp_path / "image", "mine", tmp_path / "bundle"))
 
 
-@pytest.mark.parametrize("kind,stays", [("none", True), ("gzip", True), ("zstd", False)])
-def test_dockers_images_keep_their_form_where_it_can_hold_them(build, base, registry, repository,
-                                                              tmp_path, kind, stays):
+def docker_template(base, registry, repository):
     template = f"{registry.name}/{repository}:template"
     tool("skopeo", "copy", "--dest-tls-verify=false", "--format", "v2s2", f"oci:{base}:base",
          f"docker://{template}")
-    build("./image:mine", "--compression", kind, template=template)
-    manifest = Layout(tmp_path / "image").manifest("mine")
-    family = "vnd.docker" if stays else "vnd.oci"
-    types = [manifest["mediaType"], manifest["config"]["mediaType"],
-             *(layer["mediaType"] for layer in manifest["layers"])]
-    assert all(family in one for one in types), types
+    return template
+
+
+def types_of(manifest):
+    return [manifest["mediaType"], manifest["config"]["mediaType"],
+            *(layer["mediaType"] for layer in manifest["layers"])]
+
+
+@pytest.mark.parametrize("kind", ["none", "gzip", "zstd"])
+def test_dockers_images_become_oci_images(build, base, registry, repository, tmp_path, kind):
+    template = docker_template(base, registry, repository)
+    version = build("./image:mine", "--compression", kind, template=template)
+    layout = Layout(tmp_path / "image")
+    assert all("vnd.oci" in one for one in types_of(layout.manifest("mine")))
+    if kind != "zstd":
+        check_weights(unpack(tmp_path / "image", "mine", tmp_path / "bundle"))
     tool("skopeo", "copy", f"oci:{tmp_path}/image:mine", f"dir:{tmp_path}/copied")
+    assert build(f"{registry.name}/{repository}:built", "--compression", kind,
+                 template=template) == version
+
+
+@pytest.mark.parametrize("kind,stays", [("none", True), ("gzip", True), ("zstd", False)])
+def test_dockers_images_keep_their_form_on_request(build, base, registry, repository, tmp_path,
+                                                   kind, stays):
+    template = docker_template(base, registry, repository)
     pushed = f"{registry.name}/{repository}:built"
-    assert build(pushed, "--compression", kind, template=template)
+    version = build(pushed, "--keep-docker", "--compression", kind, template=template)
+    seen = json.loads(tool("skopeo", "inspect", "--tls-verify=false", f"docker://{pushed}"))
+    assert seen["Digest"] == "sha256:" + version
     raw = json.loads(tool("skopeo", "inspect", "--raw", "--tls-verify=false",
                           f"docker://{pushed}"))
-    assert raw == manifest
+    family = "vnd.docker" if stays else "vnd.oci"
+    assert all(family in one for one in types_of(raw)), types_of(raw)
+    if stays:
+        tool("skopeo", "copy", "--src-tls-verify=false", f"docker://{pushed}",
+             f"oci:{tmp_path}/pulled:x")
+        check_weights(unpack(tmp_path / "pulled", "x", tmp_path / "bundle"))
 
 
 def test_the_platform_is_chosen_from_an_index(build, base, dream, weights, tmp_path):

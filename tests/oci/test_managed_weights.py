@@ -67,6 +67,11 @@ def test_the_image_waits_for_them(build, tmp_path, registry, repository):
     assert not (root / "src/weights").exists()
     pushed = f"{registry.name}/{repository}:mine"
     assert build(pushed, "--managed-weights", "my-model") == version
-    tool("skopeo", "copy", "--all", "--src-tls-verify=false", f"docker://{pushed}",
-         f"oci:{tmp_path}/pulled:mine")
-    assert Layout(tmp_path / "pulled").manifest("mine") == layout.manifest("mine")
+    # skopeo of this age writes indexes anew, without artifact types: what lies there is compared.
+    for manifest in (version, *(entry["digest"].removeprefix("sha256:")
+                                for entry in layout.manifest("mine")["manifests"])):
+        raw = tool("skopeo", "inspect", "--raw", "--tls-verify=false",
+                   f"docker://{registry.name}/{repository}@sha256:{manifest}")
+        assert sha256(raw.encode()) == manifest
+    tool("skopeo", "copy", "--src-tls-verify=false",
+         f"docker://{registry.name}/{repository}@{image['digest']}", f"oci:{tmp_path}/pulled:x")

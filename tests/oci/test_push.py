@@ -110,7 +110,8 @@ def skopeo_digest(registry, certificate, repository):
     folder.mkdir(exist_ok=True)
     (folder / "ca.crt").write_bytes(certificate.certificate.read_bytes())
     return inspect(f"{registry.name}/{repository}:x", "--cert-dir", folder, "--creds",
-                   f"{USER}:{PASSWORD}")["Digest"]
+                   f"{USER}:{PASSWORD}",  # the token server's certificate is asked for elsewhere
+                   env=os.environ | {"SSL_CERT_FILE": str(certificate.certificate)})["Digest"]
 
 
 def test_tokens_over_tls(dream, built, token_registry, token_server, certificate, repository,
