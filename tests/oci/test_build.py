@@ -1,6 +1,7 @@
 """`dream build`: what umoci and skopeo make of its images."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -172,6 +173,28 @@ def test_the_bundled_model_comes_through(dream, base, tmp_path):
     root = unpack(tmp_path / "image", "latest", tmp_path / "bundle")
     done = dream("weights", "verify", root / "src/weights")
     assert done.returncode == 0, done.stdout
+
+
+def peak_memory(*command, **options):
+    running = subprocess.Popen([DREAM, *map(str, command)], stderr=subprocess.DEVNULL, **options)
+    _, status, usage = os.wait4(running.pid, 0)
+    assert status == 0
+    return usage.ru_maxrss * 1024
+
+
+def test_memory_does_not_grow_with_the_weights(base, weights, environment, registry, repository,
+                                               tmp_path):
+    """Blobs are streamed, on their way to disk and to a registry."""
+    (weights / "large.bin").write_bytes(b"")
+    os.truncate(weights / "large.bin", 400 << 20)
+    options = {"cwd": tmp_path, "env": environment, "stdout": subprocess.DEVNULL}
+    arguments = ("--template", f"{base}:base", "--weights", weights)
+    assert peak_memory("build", *arguments, "-o", "./image", **options) < 100 << 20
+    assert peak_memory("push", "./image", f"{registry.name}/{repository}:x", **options) < 100 << 20
+    shutil.rmtree(tmp_path / "image")
+    (weights / "large.bin").unlink()
+    assert peak_memory("build", "--template", f"{registry.name}/{repository}:x", "--weights",
+                       weights, "-o", "./image", **options) < 100 << 20
 
 
 def test_ctrl_c_leaves_the_layout_as_it_was(build, base, dream, environment, tmp_path):

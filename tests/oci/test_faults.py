@@ -85,6 +85,28 @@ def test_the_image_arrives(push, arrived, proxy, built, name):
     arrived()
 
 
+def test_an_upload_goes_on_after_a_drop(push, proxy, arrived):
+    done = push(Fault("PATCH", UPLOAD, drop(20_000), skip=1))
+    assert done.returncode == 0, done.stderr
+    assert proxy.count("POST") == 4, "one session for each blob"
+    ranges = [h["Content-Range"] for m, _, h in proxy.requests if m == "PATCH"]
+    assert ranges[:3] == ["0-65535", "65536-131071", "65536-131071"]
+    first = ranges[:ranges.index("0-65535", 1)]  # of the first blob that goes in pieces
+    assert len(first) == len(set(first)) + 1, "nothing else is sent twice"
+    arrived()
+
+
+def test_what_is_no_loopback_is_spoken_to_with_tls(dream, built, proxy, repository):
+    """Seen by a proxy of the environment: no request in the clear unless it is asked for."""
+    there = {"http_proxy": f"http://{proxy.name}", "https_proxy": f"http://{proxy.name}"}
+    push = ("push", f"{built[0]}:mine", f"registry.test/{repository}:x")
+    done = dream(*push, "--tries", 2, env=there)
+    assert done.returncode == 1 and "failed 2 times in a row" in done.stderr
+    assert {method for method, _, _ in proxy.requests} == {"CONNECT"}
+    done = dream(*push, "--plain-http", env=there)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_401_in_mid_upload_is_answered(push, arrived, proxy, tmp_path):
     """The proxy asks for a login that the registry behind it does not look at."""
     config = tmp_path / "auth.json"

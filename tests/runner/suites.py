@@ -74,7 +74,7 @@ def sanitized(preset, full):
     """All unit tests of the torch-free rooms in --full; in CI those of the parsers."""
     if full:
         return ctest(preset, SANITIZER_OPTIONS)
-    return gtest(preset, ["weights_tests", "test_engine_text"], SANITIZER_OPTIONS)
+    return gtest(preset, ["weights_tests", "oci_tests", "test_engine_text"], SANITIZER_OPTIONS)
 
 
 def pytest(folder, full, preset="dev", arguments=(), environment=None):
