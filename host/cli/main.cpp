@@ -55,6 +55,8 @@ int run(int argc, char** argv) {
   add_templates_command(app, command);
   add_ui_command(app, command);
   add_weights_command(app, command);
+  add_build_command(app, command);
+  add_push_command(app, command);
   add_bench_command(app, command);
   add_version_command(app, command);
   try {

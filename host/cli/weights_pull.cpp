@@ -13,8 +13,8 @@
 #include "host/base/ids.hpp"
 #include "host/base/paths.hpp"
 #include "host/base/unique_fd.hpp"
+#include "host/cli/byte_progress.hpp"
 #include "host/cli/errors.hpp"
-#include "host/cli/progress_bar.hpp"
 #include "host/cli/suggestions.hpp"
 #include "host/cli/weights_commands.hpp"
 #include "host/downloads/large_download.hpp"
@@ -108,30 +108,6 @@ std::string recorded(const nlohmann::json& record, const weights::ManifestFile& 
   return "";
 }
 
-class Reporter {
- public:
-  explicit Reporter(std::string name) : name_(std::move(name)) {}
-
-  void operator()(std::uint64_t there, std::uint64_t all) {
-    const auto now = std::chrono::steady_clock::now();
-    if (first_ == 0) first_ = there, begun_ = now;
-    const bool terminal = ::isatty(STDERR_FILENO) != 0;
-    if (now - shown_ < std::chrono::milliseconds(terminal ? 200 : 5000)) return;
-    shown_ = now;
-    const double seconds = std::chrono::duration<double>(now - begun_).count();
-    const double rate = seconds > 0 ? static_cast<double>(there - first_) / seconds : 0;
-    bar_.status(fmt::format("{}: {}{}, {}/s", name_, weights::human_bytes(there),
-                            all > 0 ? " of " + weights::human_bytes(all) : "",
-                            weights::human_bytes(static_cast<std::uint64_t>(rate))));
-  }
-
- private:
-  std::string name_;
-  std::uint64_t first_ = 0;
-  std::chrono::steady_clock::time_point begun_, shown_;
-  ProgressBar bar_{stderr};
-};
-
 void write_record(const fs::path& folder, const nlohmann::json& record) {
   const fs::path path = folder / weights::pull_record_name;
   const fs::path next = path.string() + ".new";
@@ -166,8 +142,10 @@ int pull_weights(const PullFlags& flags) {
       what.bytes = file.bytes;
       what.sha256 = file.sha256;
       what.connections = flags.connections;
-      Reporter reporter(file.path);
-      digest = download_large(what, std::ref(reporter)).sha256;
+      ByteProgress bar;
+      digest = download_large(what, [&](std::uint64_t there, std::uint64_t all) {
+                 bar.show(file.path, there, all);
+               }).sha256;
       fmt::print(stderr, "{}: sha256 {}, {}\n", file.path, digest,
                  file.sha256 ? "as the manifest states"
                              : "recorded: no source states one to compare with");

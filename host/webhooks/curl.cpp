@@ -11,11 +11,12 @@ struct UrlFree {
 
 }  // namespace
 
-CurlHandle new_curl(const std::string& url, const std::string& user_agent) {
+void renew_curl(CurlHandle& handle, const std::string& url, const std::string& user_agent) {
   static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
-  CurlHandle handle(started == CURLE_OK ? curl_easy_init() : nullptr);
+  if (!handle && started == CURLE_OK) handle.reset(curl_easy_init());
   if (!handle) throw std::runtime_error("libcurl cannot start");
   CURL* const curl = handle.get();
+  curl_easy_reset(curl);
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl, CURLOPT_USERAGENT, user_agent.c_str());
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -23,6 +24,11 @@ CurlHandle new_curl(const std::string& url, const std::string& user_agent) {
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
   curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 10L);
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+}
+
+CurlHandle new_curl(const std::string& url, const std::string& user_agent) {
+  CurlHandle handle;
+  renew_curl(handle, url, user_agent);
   return handle;
 }
 

@@ -20,6 +20,10 @@ using CurlHeaders = std::unique_ptr<curl_slist, CurlFree>;
 // the first call. Throws std::runtime_error if libcurl cannot start.
 CurlHandle new_curl(const std::string& url, const std::string& user_agent);
 
+// Makes `handle` as good as new for another request: its connections are kept, its options are not.
+// An empty one is made.
+void renew_curl(CurlHandle& handle, const std::string& url, const std::string& user_agent);
+
 void add_header(CurlHeaders& headers, const std::string& line);
 // "name: value"; nothing for a value that is empty or would begin another line.
 void add_header_if_sound(CurlHeaders& headers, const std::string& name, const std::string& value);

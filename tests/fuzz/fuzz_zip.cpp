@@ -1,8 +1,10 @@
 // Arbitrary bytes as a zip archive (output.zip, a file of torch.save): each entry is a view into
 // the file or a buffer of the size that was announced and bounded. An input that is no zip is taken
-// for a deflate stream, two bytes of its plain size before it.
+// for a deflate stream, two bytes of its plain size before it. Piece by piece comes the same as at
+// once.
 #include <cstdint>
 #include <cstdlib>
+#include <vector>
 
 #include "weights/formats/inflate.hpp"
 #include "weights/formats/zip_archive.hpp"
@@ -15,10 +17,21 @@ using namespace dream::weights;
 void inflate_all(std::span<const std::byte> data) {
   if (data.size() < 2) return;
   const auto plain = static_cast<std::size_t>(data[0]) | static_cast<std::size_t>(data[1]) << 8;
+  std::vector<std::byte> whole, pieces;
   try {
-    if (inflate(data.subspan(2), plain).size() != plain) std::abort();
+    whole = inflate(data.subspan(2), plain);
+    if (whole.size() != plain) std::abort();
   } catch (const InflateError&) {
+    whole.clear();
   }
+  try {
+    inflate(data.subspan(2), plain, [&](std::span<const std::byte> piece) {
+      pieces.insert(pieces.end(), piece.begin(), piece.end());
+    });
+  } catch (const InflateError&) {
+    pieces.clear();
+  }
+  if (whole != pieces) std::abort();
 }
 
 }  // namespace

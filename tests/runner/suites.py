@@ -74,7 +74,7 @@ def sanitized(preset, full):
     """All unit tests of the torch-free rooms in --full; in CI those of the parsers."""
     if full:
         return ctest(preset, SANITIZER_OPTIONS)
-    return gtest(preset, ["weights_tests", "test_engine_text"], SANITIZER_OPTIONS)
+    return gtest(preset, ["weights_tests", "oci_tests", "test_engine_text"], SANITIZER_OPTIONS)
 
 
 def pytest(folder, full, preset="dev", arguments=(), environment=None):
@@ -153,6 +153,8 @@ ALL = {
     "conformance": Suite("the Cog wire beside the real server, its own tests, faults, load",
                          conformance),
     "cli": Suite("the dream program, as typed", lambda full: pytest("cli", full)),
+    "oci": Suite("images: built, pushed over bad lines, judged by skopeo and umoci",
+                 lambda full: pytest("oci", full)),
     "web": Suite("the playground in a browser", lambda full: pytest("web", full)),
     "asan": Suite("unit tests of the torch-free rooms under ASan and UBSan (CI: the parsers)",
                   lambda full: sanitized("asan", full)),

@@ -41,6 +41,9 @@ FORBIDDEN_INCLUDES = [
     ("sdk/engine/text/(tokenizer|unicode)", TORCH, "the tokenizer is torch-free"),
     ("sdk/engine/engine.hpp", f"{TORCH}|nlohmann", "what the worker sees is plain C++"),
     ("weights/", f"{TORCH}|{OPENCV}|{BOOST}|\"host/|\"sdk/", "weights/ stands below all"),
+    ("host/oci/", BOOST + r'|"host/(?!oci/|base/|downloads/|webhooks/curl\.hpp)',
+     "images need curl, libarchive and the weights' files alone"),
+    ("host/(?!oci/)", r"<archive(_entry)?\.h>", "archives are written in host/oci"),
     ("plugins/", r'#include "|' + TORCH + "|" + OPENCV, "templates see <dream/…> alone"),
     ("(host|sdk|plugins)/", r'"weights/formats/', "only weights/ knows file formats"),
 ]

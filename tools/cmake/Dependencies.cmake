@@ -43,6 +43,7 @@ if(NOT DREAM_ENGINE_ONLY)
   find_package(SQLite3 3.38 REQUIRED)
   find_package(CURL REQUIRED)
   find_package(ZLIB REQUIRED)
+  find_package(LibArchive 3.6 REQUIRED)
   find_library(RE2_LIBRARY re2 REQUIRED)
   # Its core alone, by file: the CMake package asks for a web server and libcurl too.
   find_path(PROMETHEUS_CPP_INCLUDE_DIR prometheus/registry.h REQUIRED)

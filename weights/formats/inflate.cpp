@@ -10,6 +10,8 @@ namespace {
 
 constexpr int longest_code = 15;
 constexpr int end_of_block = 256;
+constexpr std::size_t furthest_back = 32768;         // that a reference may reach
+constexpr std::size_t piece_bytes = 8 * furthest_back;  // that are handed out at a time
 
 // Least significant bit first.
 class BitReader {
@@ -92,10 +94,15 @@ constexpr std::array<std::uint16_t, 30> distance_bases = {
     1,   2,   3,   4,   5,   7,    9,    13,   17,   25,   33,   49,   65,    97,    129,
     193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
 
+using Take = std::function<void(std::span<const std::byte>)>;
+
 class Inflater {
  public:
-  Inflater(std::span<const std::byte> data, std::size_t plain_bytes) : reader_(data) {
-    out_.resize(plain_bytes);
+  // With `take` the buffer holds what references may reach and one piece more; without, all.
+  Inflater(std::span<const std::byte> data, std::uint64_t plain_bytes, const Take& take)
+      : reader_(data), take_(take), left_(plain_bytes) {
+    const std::uint64_t room = furthest_back + piece_bytes;
+    out_.resize(static_cast<std::size_t>(take ? std::min(plain_bytes, room) : plain_bytes));
   }
 
   std::vector<std::byte> run() {
@@ -116,13 +123,21 @@ class Inflater {
           throw InflateError("has a block of an unknown kind");
       }
     }
-    if (size_ != out_.size()) throw InflateError("is shorter than announced");
+    if (left_ != 0) throw InflateError("is shorter than announced");
+    if (take_) take_(std::span(out_).subspan(taken_, size_ - taken_));
     return std::move(out_);
   }
 
  private:
-  void need(std::size_t count) const {
-    if (count > out_.size() - size_) throw InflateError("is longer than announced");
+  // Room for `count` bytes more, at most furthest_back.
+  void need(std::size_t count) {
+    if (count > left_) throw InflateError("is longer than announced");
+    left_ -= count;
+    if (count <= out_.size() - size_) return;
+    take_(std::span(out_).subspan(taken_, size_ - taken_));
+    const auto kept = out_.begin() + static_cast<std::ptrdiff_t>(size_ - furthest_back);
+    std::copy_n(kept, furthest_back, out_.begin());
+    taken_ = size_ = furthest_back;
   }
 
   void stored() {
@@ -131,10 +146,14 @@ class Inflater {
     const std::size_t count = at(0) | at(1) << 8;
     if ((count ^ 0xFFFF) != (at(2) | at(3) << 8))
       throw InflateError("has a damaged stored block");
-    need(count);
-    const std::span<const std::byte> bytes = reader_.bytes(count);
-    std::copy(bytes.begin(), bytes.end(), out_.begin() + static_cast<std::ptrdiff_t>(size_));
-    size_ += count;
+    std::span<const std::byte> bytes = reader_.bytes(count);
+    while (!bytes.empty()) {
+      const std::size_t part = std::min(bytes.size(), furthest_back);
+      need(part);
+      std::copy_n(bytes.begin(), part, out_.begin() + static_cast<std::ptrdiff_t>(size_));
+      size_ += part;
+      bytes = bytes.subspan(part);
+    }
   }
 
   void fixed() {
@@ -198,14 +217,22 @@ class Inflater {
   }
 
   BitReader reader_;
+  const Take& take_;
+  std::uint64_t left_;  // bytes that are still to come
   std::vector<std::byte> out_;
-  std::size_t size_ = 0;
+  std::size_t size_ = 0;   // of what is in out_
+  std::size_t taken_ = 0;  // of it, what was handed out
 };
 
 }  // namespace
 
 std::vector<std::byte> inflate(std::span<const std::byte> data, std::size_t plain_bytes) {
-  return Inflater(data, plain_bytes).run();
+  const Take keep_all;
+  return Inflater(data, plain_bytes, keep_all).run();
+}
+
+void inflate(std::span<const std::byte> data, std::uint64_t plain_bytes, const Take& take) {
+  Inflater(data, plain_bytes, take).run();
 }
 
 }  // namespace dream::weights

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <span>
 #include <stdexcept>
 #include <vector>
@@ -17,5 +19,10 @@ struct InflateError : std::runtime_error {
 // The content of a raw deflate stream that must be exactly `plain_bytes` long. Memory use is
 // plain_bytes, which the caller has bounded. Throws InflateError.
 std::vector<std::byte> inflate(std::span<const std::byte> data, std::size_t plain_bytes);
+
+// The same, piece by piece to `take`: memory use does not grow with the content. What was given
+// before a throw is not to be trusted.
+void inflate(std::span<const std::byte> data, std::uint64_t plain_bytes,
+             const std::function<void(std::span<const std::byte>)>& take);
 
 }  // namespace dream::weights

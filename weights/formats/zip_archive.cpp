@@ -27,6 +27,7 @@ constexpr std::size_t end64_locator_bytes = 20;
 constexpr std::uint16_t zip64_extra = 0x0001;
 constexpr std::uint16_t method_stored = 0;
 constexpr std::uint16_t method_deflated = 8;
+constexpr std::uint16_t made_on_unix = 3;
 constexpr std::uint64_t free_unpacked = 64u << 20;  // bytes that any entry may unpack to
 constexpr std::uint64_t most_packed = 64;           // and above them, per byte of the file
 
@@ -135,7 +136,8 @@ void ZipArchive::read_directory(std::uint64_t offset, std::uint64_t bytes, std::
     if (reader.number<std::uint32_t>() != central_signature)
       fail(fmt::format("zip directory entry {} has a wrong signature", i));
     Entry entry;
-    reader.bytes(4);  // versions
+    const std::uint16_t made_by = reader.number<std::uint16_t>();
+    reader.bytes(2);  // version that is needed
     const std::uint16_t flags = reader.number<std::uint16_t>();
     entry.encrypted = (flags & 0x2041) != 0;  // plain, strong, or with a masked header
     entry.method = reader.number<std::uint16_t>();
@@ -146,7 +148,10 @@ void ZipArchive::read_directory(std::uint64_t offset, std::uint64_t bytes, std::
     const std::uint16_t name_bytes = reader.number<std::uint16_t>();
     const std::uint16_t extra_bytes = reader.number<std::uint16_t>();
     const std::uint16_t comment_bytes = reader.number<std::uint16_t>();
-    reader.bytes(2 + 2 + 4);  // part, attributes
+    reader.bytes(2 + 2);  // part, attributes of the file's text
+    const std::uint32_t attributes = reader.number<std::uint32_t>();
+    const bool on_unix = made_by >> 8 == made_on_unix;
+    entry.unix_mode = on_unix ? static_cast<std::uint16_t>(attributes >> 16) : 0;
     entry.header_offset = reader.number<std::uint32_t>();
     const std::string name(reader.text(name_bytes));
     apply_zip64_extra(ByteReader(reader.bytes(extra_bytes)), entry);
@@ -157,7 +162,7 @@ void ZipArchive::read_directory(std::uint64_t offset, std::uint64_t bytes, std::
   }
 }
 
-FileBytes ZipArchive::read(std::string_view name) const {
+const ZipArchive::Entry& ZipArchive::readable_entry(std::string_view name) const {
   const auto found = entries_.find(name);
   if (found == entries_.end()) fail(fmt::format("zip entry '{}' is missing", printable(name)));
   const Entry& entry = found->second;
@@ -165,17 +170,20 @@ FileBytes ZipArchive::read(std::string_view name) const {
   if (entry.method != method_stored && entry.method != method_deflated)
     fail(fmt::format("zip entry '{}' is compressed with method {}; 0 and 8 can be read",
                      printable(name), entry.method));
+  if (entry.method == method_stored && entry.stored_bytes != entry.plain_bytes)
+    fail(fmt::format("zip entry '{}' is stored, but its sizes {} and {} differ", printable(name),
+                     entry.stored_bytes, entry.plain_bytes));
+  if (entry.plain_bytes > free_unpacked && entry.plain_bytes / most_packed > entry.stored_bytes)
+    fail(fmt::format("zip entry '{}' of {} bytes would unpack to {}, more than is allowed",
+                     printable(name), entry.stored_bytes, entry.plain_bytes));
+  return entry;
+}
+
+FileBytes ZipArchive::read(std::string_view name) const {
+  const Entry& entry = readable_entry(name);
   const std::string label = fmt::format("{}: {}", file_.name, printable(name));
   const std::span<const std::byte> data = stored_bytes(name, entry);
-  if (entry.method == method_stored) {
-    if (entry.stored_bytes != entry.plain_bytes)
-      fail(fmt::format("zip entry '{}' is stored, but its sizes {} and {} differ", printable(name),
-                       entry.stored_bytes, entry.plain_bytes));
-    return {data, file_.owner, label};
-  }
-  if (entry.plain_bytes > free_unpacked && entry.plain_bytes / most_packed > data.size())
-    fail(fmt::format("zip entry '{}' of {} bytes would unpack to {}, more than is allowed",
-                     printable(name), data.size(), entry.plain_bytes));
+  if (entry.method == method_stored) return {data, file_.owner, label};
   try {
     auto buffer = std::make_shared<const std::vector<std::byte>>(
         inflate(data, static_cast<std::size_t>(entry.plain_bytes)));
@@ -183,6 +191,29 @@ FileBytes ZipArchive::read(std::string_view name) const {
   } catch (const InflateError& error) {
     fail(fmt::format("zip entry '{}' {}", printable(name), error.what()));
   }
+}
+
+void ZipArchive::read(std::string_view name,
+                      const std::function<void(std::span<const std::byte>)>& take) const {
+  const Entry& entry = readable_entry(name);
+  std::uint32_t crc = 0;
+  const auto pass_on = [&](std::span<const std::byte> piece) {
+    crc = add_to_crc(crc, piece);
+    take(piece);
+  };
+  std::span<const std::byte> data = stored_bytes(name, entry);
+  try {
+    if (entry.method == method_deflated) inflate(data, entry.plain_bytes, pass_on);
+  } catch (const InflateError& error) {
+    fail(fmt::format("zip entry '{}' {}", printable(name), error.what()));
+  }
+  while (entry.method == method_stored && !data.empty()) {
+    const std::size_t part = std::min<std::size_t>(data.size(), 1 << 20);
+    pass_on(data.first(part));
+    data = data.subspan(part);
+  }
+  if (crc != entry.crc32)
+    fail(fmt::format("zip entry '{}' is damaged: its checksum does not match", printable(name)));
 }
 
 void ZipArchive::verify() const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -21,6 +22,7 @@ class ZipArchive {
     std::uint64_t plain_bytes = 0;
     std::uint32_t crc32 = 0;   // of the plain bytes
     std::uint16_t method = 0;  // 0 stored, 8 deflated
+    std::uint16_t unix_mode = 0;  // with the type of file (S_IFMT); 0: none is told
     bool encrypted = false;
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
@@ -36,11 +38,16 @@ class ZipArchive {
   // encrypted or compressed in another way, its local header disagrees, or it would unpack to more
   // than both 64 MiB and 64 times its size.
   FileBytes read(std::string_view name) const;
+  // The same piece by piece, so that memory use does not grow with the entry, and with its checksum
+  // compared at the end. Throws Error as read() does, and for a checksum that does not match.
+  void read(std::string_view name,
+            const std::function<void(std::span<const std::byte>)>& take) const;
   // Reads every entry and compares its checksum. Throws Error that names the first bad one.
   void verify() const;
 
  private:
   void read_directory(std::uint64_t offset, std::uint64_t bytes, std::uint64_t count);
+  const Entry& readable_entry(std::string_view name) const;
   std::span<const std::byte> stored_bytes(std::string_view name, const Entry& entry) const;
   [[noreturn]] void fail(std::string_view what) const;
 

@@ -76,9 +76,9 @@ class ZipSource final : public ModelSource {
   std::string prefix_;  // the archive's only folder, with its slash
 };
 
-// The folder of the archive that holds the model: its root, or the one folder packed with its
-// contents.
-std::optional<std::string> find_model(const ZipArchive& archive) {
+}  // namespace
+
+std::optional<std::string> model_prefix(const ZipArchive& archive) {
   constexpr std::string_view index = "model_index.json";
   if (archive.has(index)) return "";
   std::optional<std::string> found;
@@ -90,8 +90,6 @@ std::optional<std::string> find_model(const ZipArchive& archive) {
   }
   return found;
 }
-
-}  // namespace
 
 const std::vector<std::string>& weight_file_names() {
   static const std::vector<std::string> names = {
@@ -149,7 +147,7 @@ std::unique_ptr<ModelSource> open_zip_source(const fs::path& path) {
                                std::min<std::size_t>(bytes.data.size(), 4));
   if (start != "PK\x03\x04") return nullptr;
   ZipArchive archive = ZipArchive::open(bytes);
-  const std::optional<std::string> prefix = find_model(archive);
+  const std::optional<std::string> prefix = model_prefix(archive);
   if (!prefix) return nullptr;
   return std::make_unique<ZipSource>(path, std::move(archive), *prefix);
 }

@@ -14,6 +14,8 @@
 
 namespace dream::weights {
 
+class ZipArchive;
+
 class ModelSource {
  public:
   virtual ~ModelSource() = default;
@@ -41,6 +43,10 @@ class ModelSource {
 const std::vector<std::string>& weight_file_names();
 
 std::unique_ptr<ModelSource> open_folder_source(const std::filesystem::path& root);
+
+// The folder of an archive that holds the model, with its slash: "" for the root, else the one
+// folder packed with its contents. nullopt when there is no model_index.json in either.
+std::optional<std::string> model_prefix(const ZipArchive& archive);
 
 // `output.zip`, read in place: a diffusers folder at the archive's root, or in its only folder.
 // nullopt when the file is no zip archive or holds no model_index.json.

@@ -50,6 +50,9 @@ struct ZipEntry {
   std::string local_name = {};  // when it should differ
   std::string extra = {};       // of the directory entry
   bool saturated = false;       // sizes and offset live in `extra`
+  std::uint32_t crc = 0;
+  std::uint16_t unix_mode = 0;   // not 0: made on Unix, with this type and mode
+  std::uint64_t plain_bytes = 0;  // not 0: what the directory says of the unpacked size
 };
 
 // A zip of stored entries. `comment` and the counts can be bent by the caller afterwards.
@@ -65,15 +68,18 @@ inline std::string zip(const std::vector<ZipEntry>& entries, std::string_view co
     put(file, 3, 2);
     file += local_name + "pad" + entry.content;
     put(directory, 0x02014b50, 4);
-    put(directory, 0, 4);
+    put(directory, entry.unix_mode != 0 ? 3 << 8 : 0, 4);
     put(directory, entry.flags, 2);
     put(directory, entry.method, 2);
-    put(directory, 0, 8);
+    put(directory, 0, 4);
+    put(directory, entry.crc, 4);
+    const std::uint64_t plain = entry.plain_bytes != 0 ? entry.plain_bytes : entry.content.size();
     put(directory, entry.saturated ? 0xFFFFFFFF : entry.content.size(), 4);
-    put(directory, entry.saturated ? 0xFFFFFFFF : entry.content.size(), 4);
+    put(directory, entry.saturated ? 0xFFFFFFFF : plain, 4);
     put(directory, entry.name.size(), 2);
     put(directory, entry.extra.size(), 2);
-    put(directory, 0, 10);
+    put(directory, 0, 6);
+    put(directory, static_cast<std::uint32_t>(entry.unix_mode) << 16, 4);
     put(directory, entry.saturated ? 0xFFFFFFFF : offset, 4);
     directory += entry.name + entry.extra;
   }
