@@ -56,8 +56,9 @@ class Generator {
     std::string prefix = "model.model.1.";
     for (std::size_t i = 1; i < channels.size(); ++i) {
       const bool innermost = i + 1 == channels.size();
-      levels_.emplace_back(weights, prefix + "model.1", prefix + (innermost ? "model.3" : "model.5"),
-                           channels[i - 1], channels[i], channels[i - 1], innermost);
+      const std::string up = prefix + (innermost ? "model.3" : "model.5");
+      levels_.emplace_back(weights, prefix + "model.1", up, channels[i - 1], channels[i],
+                           channels[i - 1], innermost);
       prefix += "model.3.";
     }
   }
