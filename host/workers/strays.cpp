@@ -74,10 +74,9 @@ void end_strays(const std::vector<pid_t>& workers) {
       if (is_marked(pid)) {
         ::kill(pid, SIGKILL);
         killed.insert(pid);
-        left = true;
       }
-      const bool is_gone = ::waitpid(pid, nullptr, WNOHANG) == pid;
-      left = left || (!is_gone && killed.contains(pid));
+      ::waitpid(pid, nullptr, WNOHANG);
+      left = left || killed.contains(pid);  // still there, or until now: its children come next
     }
     if (!left || std::chrono::steady_clock::now() > limit) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

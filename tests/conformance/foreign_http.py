@@ -241,12 +241,20 @@ THROTTLE = [
          note="progress lines come with the lines of the model"),
 ]
 
-# The readiness file of Kubernetes has one fixed place.
+def file(name, there):
+    return {"file": name, "there": there}
+
+
+ELSEWHERE = "by --ready-file; tests/http/test_drain.py has the place that Kubernetes' images use"
 PROBES = [
-    *cannot("writes below /var/run, which tests of this project leave alone",
-            *[f"test_probes.py::{name}" for name in (
-                "test_ready", "test_does_nothing_when_not_in_k8s",
-                "test_creates_probe_dir_if_needed", "test_no_exception_when_probe_dir_exists")]),
+    case("test_probes.py::test_ready", "probed", health("STARTING"), file("run/cog/ready", False),
+         {"open": True}, health("READY"), file("run/cog/ready", True), fresh=True, note=ELSEWHERE),
+    case("test_probes.py::test_creates_probe_dir_if_needed", "probed", {"open": True},
+         health("READY"), file("run/cog/ready", True), note=ELSEWHERE),
+    case("test_probes.py::test_no_exception_when_probe_dir_exists", "probed_in_place",
+         file("ready", True), note=ELSEWHERE),
+    case("test_probes.py::test_does_nothing_when_not_in_k8s", "set_up", file("run", False),
+         file("ready", False)),
 ]
 
 CASES = [*SCHEMAS, *PREDICTIONS, *HEALTH, *INPUTS, *OUTPUTS, *WEBHOOKS, *THROTTLE, *PROBES]

@@ -34,6 +34,8 @@ SERVERS |= {
     "fails_set_up": Spec("gate", gate="fail", wait="SETUP_FAILED"),
     "throttled": Spec("counter", environment={"COG_THROTTLE_RESPONSE_INTERVAL": "5"}),
     "throttled_briefly": Spec("counter", environment={"COG_THROTTLE_RESPONSE_INTERVAL": "0.3"}),
+    "probed": Spec("gate", ("--ready-file", "run/cog/ready"), gate="wait", wait=""),
+    "probed_in_place": Spec("echo", ("--ready-file", "ready")),
     "explicit": Spec("sleeper", ("--await-explicit-shutdown", "true")),
 }
 

@@ -13,6 +13,7 @@ import time
 
 import pytest
 from harness import JSON, Receiver, wait_until
+from report import add_to_report
 from signatures import new_secret, problem_of
 
 KILLS = 200 if os.environ.get("DREAM_FULL") else 20
@@ -107,8 +108,9 @@ def test_every_prediction_comes_to_one_end(serve, mode):
     for identity, answer in traffic.answers.items():
         assert answer == by_id[identity]
     outcomes = collections.Counter(body["status"] for body in by_id.values())
-    print(f"{mode}: {KILLS // len(MODES)} kills, {len(traffic.accepted)} accepted, "
-          f"{traffic.refused} refused, {dict(outcomes)}")
+    add_to_report("faults", f"{KILLS // len(MODES)} workers killed (--isolation {mode}) under "
+                            f"{len(traffic.accepted)} predictions: one end and one webhook each; "
+                            f"{dict(outcomes)}, {traffic.refused} more refused")
     assert outcomes["failed"] > 0 and outcomes["succeeded"] > 0
     for body in by_id.values():
         assert body["status"] != "failed" or body["error"].startswith("Worker crashed: "), body
@@ -159,6 +161,7 @@ def test_every_webhook_hears_of_the_end_though_hosts_are_killed(serve, tmp_path)
     assert problem_of(secret, *receiver.deliveries()) == ""
     errors = collections.Counter(body["error"] for body in bodies.values()
                                  if body["status"] == "failed")
-    print(f"{HOST_KILLS} kills of the host, {len(traffic.accepted)} accepted, "
-          f"{sum(map(len, last.values()))} ends, {dict(errors)}")
+    add_to_report("faults", f"{HOST_KILLS} hosts killed under {len(traffic.accepted)} predictions: "
+                            f"the webhook of each one's end, {sum(errors.values())} of them failed "
+                            "with their host")
     assert set(errors) == {"the server was stopped while this prediction ran or waited"}

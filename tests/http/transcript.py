@@ -12,6 +12,7 @@ A transcript is one request, or a list of `steps`. Each step is one of
     {"raw": [TEXT, …], "answers": N}   bytes on one connection; records N answers and its end
     {"pause": SECONDS}
     {"signal": NAME}      SIGTERM, …  {"exit": true} waits for the end; records the exit status
+    {"file": NAME, "there": BOOL}   waits for a file in the server's folder, or for its absence
     {"open": true}        lets a server out of its set-up, {"open": "fail"} lets it fail
 
 A transcript with "full" is played with DREAM_FULL alone.
@@ -104,7 +105,7 @@ class Play:
         if "method" in step:
             return self.start(step) if "behind" in step else self.request(step)
         kind = next(name for name in ("health", "webhooks", "uploads", "raw", "join", "pause",
-                                      "signal", "exit", "open") if name in step)
+                                      "signal", "exit", "open", "file") if name in step)
         return getattr(self, f"step_{kind}")(step)
 
     def request(self, step):
@@ -197,6 +198,12 @@ class Play:
 
     def step_exit(self, step):
         return {"exit": self.server.process.wait(20)}
+
+    def step_file(self, step):
+        path = pathlib.Path(self.server.folder) / step["file"]
+        if not step["there"]:
+            time.sleep(0.2)  # for one that would still come
+        wait_until(lambda: path.exists() == step["there"], what=f"{path}: {step['there']}")
 
     def step_open(self, step):
         gate = pathlib.Path(self.server.folder) / "gate"
