@@ -22,6 +22,7 @@ struct BuildFlags {
   std::string managed_weights;
   std::string work_folder;
   bool keep_docker = false;
+  bool thin = false;
   bool json = false;
   RegistryFlags registry;
 };
@@ -49,6 +50,7 @@ oci::BuildRequest request_of(const BuildFlags& flags) {
   request.annotations = parse_annotations(flags.annotations);
   request.managed_weights = flags.managed_weights;
   request.keep_docker = flags.keep_docker;
+  request.thin = flags.thin;
   request.mount_from = flags.mount_from;
   request.work_folder = flags.work_folder;
   return request;
@@ -128,6 +130,9 @@ void add_build_command(CLI::App& app, Command& chosen) {
       ->type_name("DIR");
   build_app->add_flag("--keep-docker", flags->keep_docker,
                       "Keep the form of a template in Docker's, where OCI's is not needed");
+  build_app->add_flag(
+      "--thin", flags->thin,
+      "Leave the template's layers out of a layout; `dream push --base` finds them");
   build_app->add_flag("--json", flags->json, "Print the result as JSON");
   flags->registry.add_to(*build_app);
   build_app->callback([flags, &chosen] { chosen = [flags] { return build(*flags); }; });

@@ -12,7 +12,7 @@ namespace dream::host {
 namespace {
 
 struct PushFlags {
-  std::string layout, destination;
+  std::string layout, destination, base;
   std::vector<std::string> mount_from;
   RegistryFlags registry;
 };
@@ -24,9 +24,11 @@ std::string without_scheme(const std::string& reference) {
 
 int push(const PushFlags& flags) {
   return run_image_work([&](const oci::Control& control) {
-    const oci::PushRequest request{oci::parse_layout_name(flags.layout),
-                                   oci::parse_reference(without_scheme(flags.destination)),
-                                   flags.mount_from};
+    oci::PushRequest request{oci::parse_layout_name(flags.layout),
+                             oci::parse_reference(without_scheme(flags.destination)),
+                             flags.mount_from,
+                             {}};
+    if (!flags.base.empty()) request.base = oci::parse_image_name(flags.base);
     const auto result = oci::push_image(request, flags.registry.resolved(), control);
     control.say(fmt::format("{}: {} blobs were there, {} mounted, {} uploaded ({})",
                             request.destination.text(), result.blobs_there, result.blobs_mounted,
@@ -53,6 +55,8 @@ void add_push_command(CLI::App& app, Command& chosen) {
       ->add_option("--mount-from", flags->mount_from,
                    "A repository of the same registry that may have layers; may repeat")
       ->type_name("REPO");
+  push_app->add_option("--base", flags->base, "Where the layers lie that a thin layout lacks")
+      ->type_name("IMAGE");
   flags->registry.add_to(*push_app);
   push_app->callback([flags, &chosen] { chosen = [flags] { return push(*flags); }; });
 }

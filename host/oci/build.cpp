@@ -207,14 +207,14 @@ BuildResult build_image(const BuildRequest& request, const RegistryOptions& opti
     const WorkFolder work(request.work_folder);
     Layout layout = Layout::create(work.path());
     const Manifest image = Build(request, layout, *source, control).run(tree, result);
-    const PushRequest push{{}, *request.output.registry, request.mount_from};
+    const PushRequest push{{}, *request.output.registry, request.mount_from, {}};
     result.push = push_image(layout, image, push, source.get(), options, control);
     return result;
   }
   Layout layout = Layout::create(request.output.layout->path);
   Build build(request, layout, *source, control);
   const Manifest image = build.run(tree, result);
-  build.pull_base();
+  if (!request.thin) build.pull_base();
   const std::string& tag = request.output.layout->tag;
   layout.tag(to_document(image.descriptor), tag.empty() ? "latest" : tag);
   return result;

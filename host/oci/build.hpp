@@ -29,6 +29,9 @@ struct BuildRequest {
   // Of a base in Docker's form: keep it, unless zstd or annotations need OCI's. Layouts with it are
   // read by few tools.
   bool keep_docker = false;
+  // Of an output that is a layout: only what is new goes into it. push_image() finds the rest where
+  // the base lies, if it is told (PushRequest::base), and mounts it rather than moves it.
+  bool thin = false;
   std::vector<std::string> mount_from;  // as PushRequest has it
   // Where an image on its way to a registry is put together; empty: the system's place for
   // temporary files. Needs room for the weights.

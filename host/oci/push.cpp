@@ -106,6 +106,11 @@ PushResult push_image(const PushRequest& request, const RegistryOptions& options
   const auto source = open_source({std::nullopt, request.image}, options, control);
   const Manifest image = source->manifest();
   check_name(request.destination, image.descriptor.digest);
+  if (request.base) {
+    Layout writable = Layout::create(request.image.path);
+    const auto rest = open_source(*request.base, options, control);
+    return push_image(writable, image, request, rest.get(), options, control);
+  }
   const Layout layout = Layout::open(request.image.path);
   return Push(layout, nullptr, request, nullptr, options, control).run(image);
 }

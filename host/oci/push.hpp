@@ -2,6 +2,7 @@
 // calling it again after any end goes on where it was.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct PushRequest {
   Reference destination;  // with a tag; none: "latest"
   // Repositories of the same registry that may have the blobs already.
   std::vector<std::string> mount_from;
+  // Where the blobs lie that a thin layout lacks (BuildRequest::thin). What cannot be mounted from
+  // there comes through the layout.
+  std::optional<ImageName> base;
 };
 
 struct PushResult {

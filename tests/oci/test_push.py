@@ -57,6 +57,26 @@ def test_a_build_beside_its_template_moves_the_weights_alone(build, base, regist
     assert not list(tmp_path.glob("dream-build-*"))
 
 
+@pytest.mark.parametrize("same", [True, False], ids=["same registry", "another"])
+def test_thin_layouts_find_the_rest_where_the_template_lies(build, base, dream, registry, built,
+                                                            repository, tmp_path, same):
+    template = f"{base}:base"
+    if same:
+        template = f"{registry.name}/{repository}/template:1"
+        tool("skopeo", "copy", "--dest-tls-verify=false", f"oci:{base}:base",
+             f"docker://{template}")
+    assert build("./thin:x", "--thin", template=template) == built[1]
+    assert len(list((tmp_path / "thin/blobs/sha256").iterdir())) == 3, "layer, config, manifest"
+    target = f"{registry.name}/{repository}/model:1"
+    done = dream("push", "./thin:x", target)
+    assert done.returncode == 2 and "is missing or damaged" in done.stderr
+    done = dream("push", "./thin:x", target, "--base", template)
+    assert done.returncode == 0, done.stderr
+    assert counts(done)[1:] == ((2, 2) if same else (0, 4))
+    tool("skopeo", "copy", "--src-tls-verify=false", f"docker://{target}", f"oci:{tmp_path}/p:x")
+    check_weights(unpack(tmp_path / "p", "x", tmp_path / "bundle"))
+
+
 def test_a_build_brings_the_template_from_another_registry(build, base, registry, repository,
                                                           tmp_path):
     elsewhere = Registry(tmp_path / "elsewhere")
