@@ -12,6 +12,7 @@ using Command = std::function<int()>;
 
 void add_bench_command(CLI::App& app, Command& chosen);
 void add_build_command(CLI::App& app, Command& chosen);
+void add_platform_command(CLI::App& app, Command& chosen);
 void add_predict_command(CLI::App& app, Command& chosen);
 void add_push_command(CLI::App& app, Command& chosen);
 void add_serve_command(CLI::App& app, Command& chosen);

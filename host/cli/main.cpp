@@ -52,6 +52,7 @@ int run(int argc, char** argv) {
   add_global_flags(app, flags);
   add_predict_command(app, command);
   add_serve_command(app, command);
+  add_platform_command(app, command);
   add_templates_command(app, command);
   add_ui_command(app, command);
   add_weights_command(app, command);
@@ -68,7 +69,8 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "{}", app.help());
     return exit_usage;
   }
-  const bool serving = app.got_subcommand("serve") || app.got_subcommand("ui");
+  const bool serving = app.got_subcommand("serve") || app.got_subcommand("ui") ||
+                       app.got_subcommand("platform");
   start_log(flags, serving);
   return command();
 }

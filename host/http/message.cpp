@@ -58,12 +58,17 @@ double quality_of(std::string_view part) {
 
 std::string_view reason_phrase(int status) {
   using Entry = std::pair<int, std::string_view>;
-  static constexpr std::array<Entry, 20> phrases{{{200, "OK"},
+  static constexpr std::array<Entry, 27> phrases{{{200, "OK"},
+                                                  {201, "Created"},
                                                   {202, "Accepted"},
+                                                  {204, "No Content"},
+                                                  {206, "Partial Content"},
                                                   {302, "Found"},
                                                   {304, "Not Modified"},
                                                   {307, "Temporary Redirect"},
                                                   {400, "Bad Request"},
+                                                  {401, "Unauthorized"},
+                                                  {403, "Forbidden"},
                                                   {404, "Not Found"},
                                                   {405, "Method Not Allowed"},
                                                   {406, "Not Acceptable"},
@@ -71,13 +76,15 @@ std::string_view reason_phrase(int status) {
                                                   {409, "Conflict"},
                                                   {413, "Payload Too Large"},
                                                   {415, "Unsupported Media Type"},
+                                                  {416, "Range Not Satisfiable"},
                                                   {417, "Expectation Failed"},
                                                   {422, "Unprocessable Entity"},
                                                   {429, "Too Many Requests"},
                                                   {431, "Request Header Fields Too Large"},
                                                   {500, "Internal Server Error"},
                                                   {502, "Bad Gateway"},
-                                                  {503, "Service Unavailable"}}};
+                                                  {503, "Service Unavailable"},
+                                                  {507, "Insufficient Storage"}}};
   for (const auto& [code, phrase] : phrases) {
     if (code == status) return phrase;
   }

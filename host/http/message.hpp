@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/http/body_sink.hpp"
 #include "host/http/body_stream.hpp"
 
 namespace dream::host {
@@ -23,7 +24,8 @@ struct Request {
   std::string query;  // after '?'
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body = {};
-  std::map<std::string, std::string> parameters;  // of the route, percent-decoded
+  std::map<std::string, std::string> parameters = {};  // of the route, percent-decoded
+  std::shared_ptr<BodySink> sink = {};            // took the body, which is then empty here
 
   // The first header of that name (case does not matter), or nullptr.
   const std::string* header(std::string_view name) const;

@@ -57,7 +57,28 @@ void call(const Handler& handler, const std::shared_ptr<Exchange>& exchange) {
 }  // namespace
 
 void Router::add(std::string method, std::string_view pattern, Handler handler) {
-  routes_.push_back({std::move(method), split(pattern), std::move(handler)});
+  routes_.push_back({std::move(method), split(pattern), std::move(handler), nullptr});
+}
+
+void Router::add_upload(std::string method, std::string_view pattern, SinkOpener open,
+                        Handler handler) {
+  takes_uploads_ = true;
+  routes_.push_back({std::move(method), split(pattern), std::move(handler), std::move(open)});
+}
+
+std::shared_ptr<BodySink> Router::open_sink(Request head) const {
+  const auto path = split(head.path);
+  for (const Route& route : routes_) {
+    if (!route.open_sink || route.method != head.method || !matches(route.segments, path)) continue;
+    if (!bind_parameters(route.segments, path, head).empty()) return nullptr;
+    try {
+      return route.open_sink(head);
+    } catch (const std::exception& error) {
+      spdlog::error("{} {}: {}", head.method, head.path, error.what());
+      return nullptr;
+    }
+  }
+  return nullptr;
 }
 
 void Router::handle(const std::shared_ptr<Exchange>& exchange) const {

@@ -25,6 +25,7 @@ struct HttpLimits {
   std::chrono::seconds header{15};    // from the first byte to the end of the headers
   std::chrono::seconds progress{30};  // without a byte of the body, or of the answer taken
   std::chrono::seconds body{600};     // for the whole body
+  std::chrono::seconds upload{21600}; // the same of one that goes to a sink
 };
 
 // What a server has seen, for those who watch it.

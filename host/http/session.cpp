@@ -38,7 +38,7 @@ auto into(error_code& error) {
   return asio::redirect_error(asio::use_awaitable, error);
 }
 
-Request to_request(http::request<http::string_body>&& message) {
+Request head_of(const http::request<http::string_body>& message) {
   Request request;
   request.method = std::string(message.method_string());
   std::string_view target(message.target().data(), message.target().size());
@@ -54,6 +54,12 @@ Request to_request(http::request<http::string_body>&& message) {
   for (const auto& field : message) {
     request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
   }
+  return request;
+}
+
+Request to_request(http::request<http::string_body>&& message, std::shared_ptr<BodySink> sink) {
+  Request request = head_of(message);
+  request.sink = std::move(sink);
   request.body = std::move(message.body());
   return request;
 }
@@ -110,7 +116,7 @@ asio::awaitable<void> Session::serve_requests() {
     const unsigned version = parser.get().version();
     const bool head = parser.get().method() == http::verb::head;
     const bool client_keeps = parser.get().keep_alive();
-    const auto exchange = co_await answer(to_request(parser.release()));
+    const auto exchange = co_await answer(to_request(parser.release(), std::move(sink_)));
     if (!exchange->answered()) co_return;
     const bool keep = client_keeps && !stopping_;
     const bool sent = exchange->stream() != nullptr
@@ -154,7 +160,9 @@ asio::awaitable<bool> Session::wait_for_request() {
 
 asio::awaitable<bool> Session::read_request(Parser& parser) {
   parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
-  parser.body_limit(limits_.body_bytes);
+  // The parser compares a Content-Length with its limit before we know where the body goes.
+  parser.body_limit(router_.takes_uploads() ? UINT64_MAX : limits_.body_bytes);
+  sink_ = nullptr;
   deadline_.set(limits_.header);
   while (!parser.is_header_done()) {
     error_code error;
@@ -163,6 +171,8 @@ asio::awaitable<bool> Session::read_request(Parser& parser) {
     if (!wants_more) continue;
     if (!co_await receive(read_size)) co_return co_await refuse_late("the head", limits_.header);
   }
+  if (router_.takes_uploads() && !open_sink(parser))
+    co_return co_await refuse(http::error::body_limit);
   const auto expect = parser.get()[http::field::expect];
   if (!expect.empty() && !parser.is_done()) {
     if (!beast::iequals(expect, "100-continue")) {
@@ -176,18 +186,49 @@ asio::awaitable<bool> Session::read_request(Parser& parser) {
   co_return co_await read_body(parser);
 }
 
+// False for a body that is larger than its place may take.
+bool Session::open_sink(Parser& parser) {
+  sink_ = router_.open_sink(head_of(parser.get()));
+  const std::uint64_t limit = sink_ ? sink_->limit() : limits_.body_bytes;
+  parser.body_limit(limit);
+  const auto length = parser.content_length();
+  const bool fits = !length || *length <= limit;
+  if (!fits) sink_ = nullptr;
+  return fits;
+}
+
+// False if it could not be taken.
+bool Session::pass_on(std::string& piece) {
+  const std::string taken = std::exchange(piece, {});  // its room too
+  if (taken.empty()) return true;
+  try {
+    sink_->write(taken);
+    return true;
+  } catch (const std::exception& error) {
+    spdlog::error("an upload cannot be stored: {}", error.what());
+    sink_ = nullptr;
+    return false;
+  }
+}
+
 asio::awaitable<bool> Session::read_body(Parser& parser) {
-  const auto deadline = Clock::now() + limits_.body;
+  const auto limit = sink_ ? limits_.upload : limits_.body;
+  const auto deadline = Clock::now() + limit;
   while (!parser.is_done()) {
     error_code error;
     const bool wants_more = feed(parser, error);
     if (error) co_return co_await refuse(error);
+    if (sink_ && !pass_on(parser.get().body())) {
+      const Response full{507};
+      if (co_await write(full, false, 11, false)) co_await linger();
+      co_return false;
+    }
     if (!wants_more) continue;
     const auto pause = Clock::now() + limits_.progress;
     deadline_.set_at(std::min(pause, deadline));
     if (!co_await receive(body_read_size)) {
       co_return pause < deadline ? co_await refuse_late("a byte of the body", limits_.progress)
-                                 : co_await refuse_late("the body", limits_.body);
+                                 : co_await refuse_late("the body", limit);
     }
   }
   co_return true;

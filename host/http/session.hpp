@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "host/http/connection.hpp"
@@ -47,6 +48,8 @@ class Session {
   boost::asio::awaitable<bool> read_request(Parser& parser);
   boost::asio::awaitable<bool> read_body(Parser& parser);
   bool feed(Parser& parser, boost::beast::error_code& error);
+  bool open_sink(Parser& parser);
+  bool pass_on(std::string& piece);
   boost::asio::awaitable<bool> receive(std::size_t most);
   boost::asio::awaitable<bool> refuse(const boost::beast::error_code& error);
   boost::asio::awaitable<bool> refuse_late(const char* what, std::chrono::seconds limit);
@@ -70,6 +73,7 @@ class Session {
   const HttpLimits& limits_;
   HttpCounts& counts_;
   const Tls* tls_;
+  std::shared_ptr<BodySink> sink_;  // of the request whose body is being read
   bool idle_ = true;  // waits for a request, or for the handshake before the first
   bool stopping_;
 };

@@ -155,6 +155,8 @@ ALL = {
     "cli": Suite("the dream program, as typed", lambda full: pytest("cli", full)),
     "oci": Suite("images: built, pushed over bad lines, judged by skopeo and umoci",
                  lambda full: pytest("oci", full)),
+    "platform": Suite("the Dreambooth API and its steps, on SQLite and PostgreSQL, with kills",
+                      lambda full: pytest("platform", full)),
     "web": Suite("the playground in a browser", lambda full: pytest("web", full)),
     "asan": Suite("unit tests of the torch-free rooms under ASan and UBSan (CI: the parsers)",
                   lambda full: sanitized("asan", full)),

@@ -22,7 +22,7 @@ BOOST = r"<boost/"
 FORBIDDEN_INCLUDES = [
     ("host/(?!worker/)", f"{TORCH}|{OPENCV}|sdk/engine/",
      "the host links neither libtorch nor OpenCV"),
-    ("host/(?!storage/)", "<sqlite3", "SQLite stays in host/storage"),
+    ("host/(?!storage/)", "<sqlite3|<libpq", "SQL databases stay in host/storage"),
     ("host/storage/", r'"host/(?!storage/|base/)', "storage knows base alone"),
     ("host/worker/", TORCH, "the worker reaches libtorch only through sdk/engine/engine.hpp"),
     ("host/worker/(?!imaging/)", OPENCV, "OpenCV stays in host/worker/imaging"),
@@ -45,6 +45,10 @@ FORBIDDEN_INCLUDES = [
      "images need curl, libarchive and the weights' files alone"),
     ("host/(?!oci/)", r"<archive(_entry)?\.h>", "archives are written in host/oci"),
     ("plugins/", r'#include "|' + TORCH + "|" + OPENCV, "templates see <dream/…> alone"),
+    ("host/platform/(?!platform_server|training_stream)", BOOST,
+     "the platform's logic is free of Asio, but for its server and streams"),
+    ("host/(?!platform/|cli/platform_command)", '"host/platform/',
+     "nothing rests on the platform"),
     ("(host|sdk|plugins)/", r'"weights/formats/', "only weights/ knows file formats"),
 ]
 BANNED_TEXT = [

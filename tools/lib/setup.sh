@@ -7,12 +7,12 @@ build_packages=(
   libboost1.81-dev libboost-filesystem1.81-dev libboost-url1.81-dev
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev
   nlohmann-json3-dev libfmt-dev libspdlog-dev libcli11-dev
-  libcurl4-openssl-dev libssl-dev libre2-dev libsqlite3-dev libarchive-dev prometheus-cpp-dev
-  zlib1g-dev
+  libcurl4-openssl-dev libssl-dev libre2-dev libsqlite3-dev libpq-dev libarchive-dev
+  prometheus-cpp-dev zlib1g-dev
 )
 test_packages=(
   libgtest-dev libgmock-dev clang-16 libclang-rt-16-dev curl procps abigail-tools chromium
-  wrk docker-registry skopeo umoci
+  wrk docker-registry skopeo umoci postgresql
 )
 torch_version=2.13.0
 oracle_wheels=(

@@ -1,0 +1,175 @@
+// `dream platform`: command line of the platform; the platform itself is host/platform.
+#include <cstdlib>
+#include <memory>
+#include <stdexcept>
+
+#include "host/cli/commands.hpp"
+#include "host/cli/download_flags.hpp"
+#include "host/cli/errors.hpp"
+#include "host/platform/oci_images.hpp"
+#include "host/platform/platform_server.hpp"
+
+namespace dream::host {
+namespace {
+
+struct PlatformFlags {
+  PlatformOptions options;
+  std::string runner = "local";
+  std::vector<std::string> trainers;
+  std::vector<std::string> templates;
+  std::vector<std::string> aliases;
+  std::string token_file;
+  std::string signing_file;
+  bool allow_private_urls = false;
+};
+
+std::string variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+Accounts accounts_of(const PlatformFlags& flags) {
+  if (!flags.token_file.empty()) return Accounts::read(flags.token_file);
+  try {
+    return Accounts::parse(variable("DREAM_API_TOKENS"));
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(std::string("DREAM_API_TOKENS: ") + error.what());
+  }
+}
+
+SigningKeys keys_of(const PlatformFlags& flags) {
+  if (!flags.signing_file.empty()) return SigningKeys::read(flags.signing_file);
+  const std::string secrets = variable("WEBHOOK_SIGNING_SECRET");
+  return secrets.empty() ? SigningKeys() : SigningKeys::parse(secrets);
+}
+
+Catalogue catalogue_of(const PlatformFlags& flags) {
+  Catalogue catalogue;
+  if (flags.runner == "local")
+    catalogue.add_trainer({Catalogue::default_trainer, "", Catalogue::default_trainer});
+  else
+    catalogue.add_trainer(std::string(Catalogue::default_trainer) + "=" + flags.runner);
+  for (const auto& text : flags.trainers) catalogue.add_trainer(text);
+  for (const auto& text : flags.templates) catalogue.add_template(text);
+  for (const auto& text : flags.aliases) catalogue.add_alias(text);
+  return catalogue;
+}
+
+int run_platform(const PlatformFlags& flags) {
+  PlatformOptions options = flags.options;
+  SigningKeys keys;
+  try {
+    options.accounts = accounts_of(flags);
+    options.catalogue = catalogue_of(flags);
+    keys = keys_of(flags);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(error.what());
+  }
+  while (options.public_url.ends_with('/')) options.public_url.pop_back();
+  const AddressRule by_host = default_address_rule(options.host);
+  if (options.accounts.empty() && by_host == AddressRule::public_only)
+    throw UsageError("--host " + options.host + ": others than this machine reach it, so tokens "
+                     "are needed: set DREAM_API_TOKENS or give --token-file");
+  options.addresses = flags.allow_private_urls ? AddressRule::any : by_host;
+  return serve_platform(options, keys, make_oci_images);
+}
+
+void add_server_flags(CLI::App& platform, PlatformFlags& flags) {
+  PlatformOptions& options = flags.options;
+  platform.add_option("--host", options.host, "Address to listen on; without tokens this machine's")
+      ->capture_default_str()
+      ->type_name("ADDRESS");
+  platform.add_option("--port", options.port, "Port to listen on")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str()
+      ->type_name("N");
+  platform.add_option("--data", options.data, "Where uploads, weights and images lie")
+      ->required()
+      ->type_name("DIR");
+  platform
+      .add_option("--database", options.database,
+                  "sqlite:PATH, or postgres://USER@HOST/NAME for several platforms on one\n"
+                  "database; else SQLite in --data")
+      ->envname("DREAM_DATABASE")
+      ->type_name("ADDRESS");
+  platform
+      .add_option("--public-url", options.public_url,
+                  "How clients and trainers reach this; else as each of them does")
+      ->type_name("URL");
+  platform
+      .add_option("--token-file", flags.token_file,
+                  "Tokens, one on a line: TOKEN or ACCOUNT=TOKEN; else DREAM_API_TOKENS")
+      ->type_name("FILE");
+  platform
+      .add_option("--webhook-secret-file", flags.signing_file,
+                  "Secrets (whsec_…) that webhooks are signed with; else WEBHOOK_SIGNING_SECRET")
+      ->type_name("FILE");
+  platform.add_flag("--allow-private-urls", flags.allow_private_urls,
+                    "Fetch from and tell private addresses although others reach this server");
+}
+
+void add_work_flags(CLI::App& platform, PlatformFlags& flags) {
+  PlatformOptions& options = flags.options;
+  platform
+      .add_option("--runner", flags.runner,
+                  "What trains: local (a template of this machine), or a Cog server's URL")
+      ->capture_default_str()
+      ->type_name("local|URL");
+  platform
+      .add_option("--trainer", flags.trainers,
+                  "Another trainer: NAME=URL or NAME=template:TEMPLATE (repeatable)")
+      ->type_name("NAME=WHERE");
+  platform
+      .add_option("--template", flags.templates,
+                  "An image that weights are added to (repeatable); 'vanilla' is the default one")
+      ->type_name("NAME=IMAGE");
+  platform
+      .add_option("--alias", flags.aliases,
+                  "A version id by which clients know a trainer or template (repeatable)")
+      ->type_name("VERSION=NAME");
+  platform
+      .add_option("--registry", options.registry,
+                  "Where images go: HOST or HOST/PREFIX; else they stay in --data")
+      ->type_name("HOST");
+  platform.add_option("--trainings-at-once", options.trainings_at_once, "Trainings at a time")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str()
+      ->type_name("N");
+  platform
+      .add_option("--most-trainings", options.limits.account_trainings,
+                  "Trainings of an account that wait or run; 0: no limit")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->type_name("N");
+  platform.add_option("--least-pictures", options.limits.dataset.least_pictures,
+                      "Pictures that an archive of instance_data must have")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str()
+      ->type_name("N");
+  platform.add_option("--most-upload", options.limits.upload_bytes, "Size of one upload, e.g. 4GB")
+      ->transform(CLI::AsSizeValue(true))
+      ->type_name("SIZE");
+  platform
+      .add_option_function<int>(
+          "--lease",
+          [&options](int seconds) { options.lease = std::chrono::seconds(seconds); },
+          "Seconds after which another platform goes on with what one has left")
+      ->check(CLI::Range(1, 3600))
+      ->type_name("SECONDS");
+}
+
+}  // namespace
+
+void add_platform_command(CLI::App& app, Command& chosen) {
+  const auto flags = std::make_shared<PlatformFlags>();
+  CLI::App* platform =
+      app.add_subcommand("platform", "Serve the Dreambooth API: train, build, push, tell");
+  platform->footer("Example:\n  dream platform --data ./platform --runner http://gpu-box:5000 \\\n"
+                   "    --template vanilla=registry.example.com/templates/vanilla "
+                   "--registry registry.example.com");
+  add_server_flags(*platform, *flags);
+  add_work_flags(*platform, *flags);
+  platform->callback([flags, &chosen] { chosen = [flags] { return run_platform(*flags); }; });
+}
+
+}  // namespace dream::host

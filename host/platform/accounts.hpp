@@ -1,0 +1,37 @@
+// Who may use the platform: tokens, each of an account. Without any the platform is for this
+// machine alone and everybody is one account.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/http/message.hpp"
+
+namespace dream::host {
+
+class Accounts {
+ public:
+  static constexpr char everybody[] = "dream";  // the account without tokens, and of plain ones
+
+  Accounts() = default;
+  // Entries separated by white space or commas: TOKEN, or ACCOUNT=TOKEN for an account of its own.
+  // Lines that begin with '#' are left out. Throws std::invalid_argument for a token under 8
+  // characters or with others than printable ASCII; the message does not show it.
+  static Accounts parse(std::string_view text);
+  // The same from a file. Throws std::invalid_argument that names it.
+  static Accounts read(const std::string& file);
+
+  bool empty() const { return tokens_.empty(); }
+  // The account of "Authorization: Token …" or "Bearer …". Throws Refusal (401).
+  std::string of(const Request& request) const;
+
+ private:
+  struct Entry {
+    std::string account;
+    std::string digest;  // of the token: compared instead of it
+  };
+  std::vector<Entry> tokens_;
+};
+
+}  // namespace dream::host

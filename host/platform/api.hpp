@@ -1,0 +1,68 @@
+// The platform's HTTP API as plain functions from a request to an answer. They block on the
+// database, so the server runs them on threads of its own; nothing here knows of sockets.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "host/http/router.hpp"
+#include "host/platform/platform_core.hpp"
+
+namespace dream::host {
+
+struct ApiAnswer {
+  Response response;
+  std::optional<BlobFile> file = {};  // the body, instead of that of `response`
+};
+
+// How the client reaches us: the public URL of the options, else by the Host that it sent.
+std::string base_of(const PlatformOptions& options, const Request& request);
+
+class PlatformApi {
+ public:
+  // `wake`: there is a new step or webhook.
+  PlatformApi(PlatformCore& core, std::function<void()> wake)
+      : core_(core), wake_(std::move(wake)) {}
+
+  using Handler = std::function<ApiAnswer(Request&)>;
+  using AddRoute = std::function<void(const char* method, const char* pattern, Handler handler)>;
+  using AddUpload =
+      std::function<void(const char* pattern, Router::SinkOpener open, Handler handler)>;
+  // Both are called for every route; what a handler throws is the server's to answer (answer_of).
+  void add_routes(const AddRoute& add, const AddUpload& add_upload);
+
+  // Runs a handler; a Refusal becomes its answer, anything else a 500 that is logged.
+  static ApiAnswer answer_of(const Handler& handler, Request& request);
+
+ private:
+  void add_training_routes(const AddRoute& add);
+  void add_file_routes(const AddRoute& add, const AddUpload& add_upload);
+
+  ApiAnswer create_training(Request& request);
+  Response create_checked(const std::string& account, const Json& body, const std::string& base,
+                          const std::string& id);
+  ApiAnswer get_training(Request& request);
+  ApiAnswer list_trainings(Request& request);
+  ApiAnswer cancel_training(Request& request);
+  ApiAnswer retry_training(Request& request);
+  ApiAnswer get_prediction(Request& request);
+  ApiAnswer hear_trainer(Request& request);
+
+  ApiAnswer begin_upload(Request& request);
+  std::shared_ptr<BodySink> open_upload(const char* purpose, const Request& head);
+  ApiAnswer finish_upload(Request& request);
+  ApiAnswer finish_output(Request& request);
+  ApiAnswer get_file(Request& request);
+  ApiAnswer get_weights(Request& request);
+
+  // Of the account of the request. Throws Refusal (401, 404).
+  Training own_training(const Request& request);
+  Response view_of(int status, const Training& training, const std::string& base);
+
+  PlatformCore& core_;
+  std::function<void()> wake_;
+};
+
+}  // namespace dream::host

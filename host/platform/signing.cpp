@@ -1,0 +1,62 @@
+#include "host/platform/signing.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <array>
+#include <stdexcept>
+
+#include "host/base/text.hpp"
+
+namespace dream::host {
+
+std::string hmac_sha256(std::string_view key, std::string_view text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
+  unsigned size = 0;
+  if (::HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+             reinterpret_cast<const unsigned char*>(text.data()), text.size(), bytes.data(),
+             &size) == nullptr)
+    throw std::runtime_error("OpenSSL has no HMAC-SHA256");
+  std::string hex;
+  for (unsigned i = 0; i < size; ++i) {
+    constexpr char digits[] = "0123456789abcdef";
+    hex += digits[bytes[i] >> 4U];
+    hex += digits[bytes[i] & 15U];
+  }
+  return hex;
+}
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::string Capabilities::signature(std::string_view purpose, std::string_view text) const {
+  return hmac_sha256(secret_, std::string(purpose) + "\n" + std::string(text)).substr(0, 40);
+}
+
+std::string Capabilities::make(std::string_view purpose, const std::string& subject) const {
+  return subject + "-" + signature(purpose, subject);
+}
+
+std::string Capabilities::make_until(std::string_view purpose, const std::string& subject,
+                                     Micros end) const {
+  const std::string text = subject + "-" + std::to_string(end / 1'000'000);
+  return text + "-" + signature(purpose, text);
+}
+
+std::optional<std::string> Capabilities::check(std::string_view purpose,
+                                               std::string_view capability) const {
+  const std::size_t last = capability.rfind('-');
+  if (last == std::string_view::npos) return std::nullopt;
+  const std::string_view text = capability.substr(0, last);
+  if (!equal_in_constant_time(signature(purpose, text), capability.substr(last + 1)))
+    return std::nullopt;
+  const std::size_t dash = text.find('-');
+  if (dash == std::string_view::npos) return std::string(text);
+  const auto end = parse_number<Micros>(text.substr(dash + 1));
+  if (!end || now_micros() > *end * 1'000'000) return std::nullopt;
+  return std::string(text.substr(0, dash));
+}
+
+}  // namespace dream::host

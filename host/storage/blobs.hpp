@@ -1,0 +1,52 @@
+// Files by content: weights, uploads, outputs of trainers. What is stored is there whole or not at
+// all, survives the end of the machine, and is the same file for equal bytes.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace dream::host {
+
+struct Blob {
+  std::string sha256;  // hexadecimal
+  std::uint64_t bytes = 0;
+};
+
+// A blob on this machine; the file stays while this lives, and must not be written.
+struct BlobFile {
+  std::filesystem::path path;
+  std::shared_ptr<const void> hold;  // of a store that keeps copies here
+};
+
+// A blob that is being written; thrown away unless finish() was reached.
+class BlobWriter {
+ public:
+  virtual ~BlobWriter() = default;
+  virtual void write(std::string_view bytes) = 0;  // throws std::system_error: a full disk
+  virtual std::uint64_t bytes() const = 0;
+  virtual Blob finish() = 0;
+};
+
+// Safe from any thread, and for several processes at once.
+class BlobStore {
+ public:
+  virtual ~BlobStore() = default;
+  virtual std::unique_ptr<BlobWriter> write() = 0;
+  // A finished file is taken over: it is no longer at `path` afterwards. It must lie on the file
+  // system of scratch().
+  virtual Blob adopt(const std::filesystem::path& path) = 0;
+  // Nothing if there is no such blob.
+  virtual std::optional<BlobFile> open(const std::string& sha256) = 0;
+  virtual void remove(const std::string& sha256) = 0;
+  // Where files that are to be adopted are put together.
+  virtual std::filesystem::path scratch() const = 0;
+};
+
+// In a directory: sha256/ab/abcdef…, unfinished ones in incoming/. Throws std::system_error if it
+// cannot be made or written.
+std::unique_ptr<BlobStore> open_blob_directory(const std::filesystem::path& folder);
+
+}  // namespace dream::host

@@ -1,0 +1,218 @@
+#include "host/storage/trainings.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "host/base/text.hpp"
+#include "host/storage/models.hpp"
+#include "host/storage/training_rows.hpp"
+
+namespace dream::host {
+namespace {
+
+const std::string insert_training =
+    "INSERT INTO trainings (id, origin, account, status, input, model_owner, model_name, trainer, "
+    "template, trainer_version, template_version, weights_url, notes, webhook, webhook_events, "
+    "created_at) VALUES ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, "
+    "$15)";
+
+std::int64_t active_of(sql::Database& database, const std::string& account) {
+  return database
+      .run("SELECT COUNT(*) FROM trainings WHERE account = $1 AND status IN ('queued', 'starting', "
+           "'processing', 'pushing')",
+           account)
+      .first()
+      ->integer(0);
+}
+
+void insert_steps(sql::Database& database, const NewTraining& training) {
+  const char* const first = training.trainer.empty() ? step_name::fetch : step_name::train;
+  std::int64_t position = 0;
+  for (const char* name : {first, step_name::build, step_name::push}) {
+    database.run("INSERT INTO steps (training, position, name, status, due_at) "
+                 "VALUES ($1, $2, $3, $4, $5)",
+                 training.id, position, name,
+                 position == 0 ? step_status::ready : step_status::waiting, now_micros());
+    ++position;
+  }
+}
+
+// Collects conditions and their parameters.
+struct Where {
+  std::string text;
+  std::vector<sql::Value> values;
+
+  void add(const std::string& condition, sql::Value value) {
+    values.push_back(std::move(value));
+    text += fmt::format("{}{} ${}", text.empty() ? "" : " AND ", condition, values.size());
+  }
+  std::string next(sql::Value value) {
+    values.push_back(std::move(value));
+    return fmt::format("${}", values.size());
+  }
+};
+
+Where where_of(const TrainingFilter& filter) {
+  Where where;
+  where.add("account =", filter.account);
+  if (filter.origin) where.add("origin =", *filter.origin);
+  if (filter.status) where.add("status =", *filter.status);
+  if (filter.model_owner) where.add("model_owner =", *filter.model_owner);
+  if (filter.model_name) where.add("model_name =", *filter.model_name);
+  if (filter.created_after) where.add("created_at >=", *filter.created_after);
+  if (filter.created_before) where.add("created_at <", *filter.created_before);
+  return where;
+}
+
+// The step that a retry begins with; -1 if there is none.
+std::int64_t retry_position(const std::vector<Step>& steps, const std::string& wanted) {
+  for (const Step& step : steps) {
+    const bool fits =
+        wanted.empty() ? step.status != step_status::succeeded : step.name == wanted;
+    if (fits) return step.position;
+  }
+  return -1;
+}
+
+}  // namespace
+
+std::optional<Training> find_training(sql::Database& database, const std::string& id) {
+  const auto found =
+      database.run("SELECT " + training_columns + " FROM trainings WHERE id = $1", id);
+  if (found.first() == nullptr) return std::nullopt;
+  return to_training(*found.first());
+}
+
+void end_training(sql::Database& database, const std::string& id, const std::string& status,
+                  const std::optional<std::string>& error,
+                  const std::optional<std::string>& failed_step, const AnnounceEnd& announce) {
+  const Micros now = now_micros();
+  const auto ended = database.run(
+      "UPDATE trainings SET status = $1, error = $2, failed_step = $3, completed_at = $4 "
+      "WHERE id = $5 AND status NOT IN ('succeeded', 'failed', 'canceled')",
+      status, error, failed_step, now, id);
+  if (ended.changed == 0) return;
+  database.run("UPDATE steps SET status = 'canceled', completed_at = $1, owner = NULL, "
+               "lease_until = NULL WHERE training = $2 AND status IN ('waiting', 'ready', "
+               "'running')",
+               now, id);
+  const auto training = find_training(database, id);
+  if (const auto delivery = announce(*training, find_steps(database, id)))
+    add_delivery(database, *delivery);
+}
+
+bool Trainings::create(const NewTraining& training, std::int64_t most_active) {
+  return pool_.transact([&](sql::Database& database) {
+    database.lock("account " + training.account);
+    if (most_active > 0 && active_of(database, training.account) >= most_active) return false;
+    make_model_if_missing(database, training.account, training.model_owner, training.model_name);
+    database.run(insert_training, training.id, training.origin, training.account, training.input,
+                 training.model_owner, training.model_name, training.trainer,
+                 training.template_name, training.trainer_version, training.template_version,
+                 training.weights_url, training.notes, training.webhook, training.webhook_events,
+                 now_micros());
+    insert_steps(database, training);
+    return true;
+  });
+}
+
+std::optional<Training> Trainings::find(const std::string& id) {
+  return pool_.with([&](sql::Database& database) { return find_training(database, id); });
+}
+
+std::vector<Step> Trainings::steps(const std::string& id) {
+  return pool_.with([&](sql::Database& database) { return find_steps(database, id); });
+}
+
+std::vector<Training> Trainings::list(const TrainingFilter& filter,
+                                      const std::optional<PageStart>& start, std::int64_t limit) {
+  Where where = where_of(filter);
+  const bool backwards = start && start->backwards;
+  if (start) {
+    const std::string time = where.next(start->created_at);
+    const std::string id = where.next(start->id);
+    where.text +=
+        fmt::format(" AND (created_at, id) {} ({}, {})", backwards ? '>' : '<', time, id);
+  }
+  const std::string order = backwards ? " ASC" : " DESC";
+  const std::string statement = "SELECT " + training_columns + " FROM trainings WHERE " +
+                                where.text + " ORDER BY created_at" + order + ", id" + order +
+                                " LIMIT " + where.next(limit);
+  std::vector<Training> page = pool_.with([&](sql::Database& database) {
+    std::vector<Training> rows;
+    for (const auto& row : database.run_values(statement, where.values).rows)
+      rows.push_back(to_training(row));
+    return rows;
+  });
+  if (backwards) std::reverse(page.begin(), page.end());
+  return page;
+}
+
+bool Trainings::cancel(const std::string& id) {
+  return pool_.transact([&](sql::Database& database) {
+    const auto asked = database.run(
+        "UPDATE trainings SET cancel_requested_at = COALESCE(cancel_requested_at, $1) "
+        "WHERE id = $2 AND status NOT IN ('succeeded', 'failed', 'canceled')",
+        now_micros(), id);
+    if (asked.changed == 0) return false;
+    const auto running = database.run(
+        "SELECT 1 FROM steps WHERE training = $1 AND status = 'running'", id);
+    if (running.rows.empty())
+      end_training(database, id, training_status::canceled, std::nullopt, std::nullopt, announce_);
+    return true;
+  });
+}
+
+Trainings::Retry Trainings::retry(const std::string& id, const std::string& step) {
+  return pool_.transact([&](sql::Database& database) {
+    // The row is written first, so that two retries cannot both find it ended.
+    const auto ended = database.run("UPDATE trainings SET cancel_requested_at = NULL WHERE id = $1 "
+                                    "AND status IN ('succeeded', 'failed', 'canceled')",
+                                    id);
+    if (ended.changed == 0) return Retry::not_ended;
+    const auto steps = find_steps(database, id);
+    const std::int64_t position = retry_position(steps, step);
+    if (position < 0) return Retry::no_such_step;
+    for (const Step& before : steps) {
+      if (before.position < position && before.status != step_status::succeeded)
+        return Retry::too_early;
+    }
+    const Micros now = now_micros();
+    database.run("UPDATE steps SET status = CASE WHEN position = $1 THEN 'ready' ELSE 'waiting' "
+                 "END, attempt = 0, takeovers = 0, due_at = $2, error = NULL, progress = NULL, "
+                 "checkpoint = '{}', left_at = NULL, "
+                 "started_at = NULL, completed_at = NULL WHERE training = $3 AND position >= $1",
+                 position, now, id);
+    database.run("UPDATE trainings SET status = $1, error = NULL, failed_step = NULL, "
+                 "completed_at = NULL, version = NULL WHERE id = $2",
+                 position == 0 ? training_status::queued : training_status::pushing, id);
+    return Retry::done;
+  });
+}
+
+void Trainings::append_log(const std::string& id, const std::string& step,
+                           std::string_view text) {
+  std::string clean = valid_utf8(text);
+  std::erase(clean, '\0');
+  if (clean.empty()) return;
+  pool_.transact([&](sql::Database& database) {
+    append_log_part(database, id, step, clean, most_log_bytes);
+  });
+}
+
+LogPart Trainings::logs(const std::string& id, std::int64_t from) {
+  return pool_.with([&](sql::Database& database) {
+    LogPart part{"", from};
+    const auto found = database.run(
+        "SELECT at_byte, text FROM logs WHERE training = $1 AND at_byte >= $2 ORDER BY at_byte", id,
+        from);
+    for (const auto& row : found.rows) {
+      part.text += row.text(1);
+      part.next = row.integer(0) + static_cast<std::int64_t>(row.text(1).size());
+    }
+    return part;
+  });
+}
+
+}  // namespace dream::host

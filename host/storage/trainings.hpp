@@ -1,0 +1,92 @@
+// Trainings, their logs, and what changes their state from outside: creation, cancel, retry. What
+// moves them on is the step queue.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/storage/database.hpp"
+#include "host/storage/deliveries.hpp"
+#include "host/storage/training.hpp"
+
+namespace dream::host {
+
+// The webhook that tells of a training's end, if it wants one. Called within the transaction that
+// ends it.
+using AnnounceEnd =
+    std::function<std::optional<NewDelivery>(const Training&, const std::vector<Step>&)>;
+
+// Parts of a transaction; used by the step queue too.
+std::optional<Training> find_training(sql::Database& database, const std::string& id);
+// Its last state: steps that have not ended are canceled, and the webhook is put into the outbox.
+// Nothing happens to one that has ended.
+void end_training(sql::Database& database, const std::string& id, const std::string& status,
+                  const std::optional<std::string>& error,
+                  const std::optional<std::string>& failed_step, const AnnounceEnd& announce);
+
+struct TrainingFilter {
+  std::string account;
+  std::optional<std::string> origin = {};
+  std::optional<std::string> status = {};
+  std::optional<std::string> model_owner = {};  // with model_name
+  std::optional<std::string> model_name = {};
+  std::optional<Micros> created_after = {};
+  std::optional<Micros> created_before = {};
+};
+
+// Where a page begins: behind this training, in order of age. Forwards is towards older ones.
+struct PageStart {
+  Micros created_at = 0;
+  std::string id;
+  bool backwards = false;
+};
+
+struct LogPart {
+  std::string text;
+  std::int64_t next = 0;  // byte of the whole log behind it
+};
+
+class Trainings {
+ public:
+  static constexpr std::int64_t most_log_bytes = 8 << 20;  // of one training; the rest is dropped
+
+  Trainings(sql::Pool& pool, AnnounceEnd announce)
+      : pool_(pool), announce_(std::move(announce)) {}
+
+  // With its steps, the first of which is ready. Makes its model if it is missing. False, and
+  // nothing is kept, if the account has `most_active` that have not ended (0: no limit).
+  bool create(const NewTraining& training, std::int64_t most_active);
+  std::optional<Training> find(const std::string& id);
+  std::vector<Step> steps(const std::string& id);
+  // Newest first, also when going backwards; at most `limit`.
+  std::vector<Training> list(const TrainingFilter& filter, const std::optional<PageStart>& start,
+                             std::int64_t limit);
+
+  // A training that no step is running of ends at once, otherwise the step is told. False for one
+  // that has ended.
+  bool cancel(const std::string& id);
+
+  enum class Retry {
+    done,
+    not_ended,    // it still runs
+    too_early,    // a step before that one has no result
+    no_such_step
+  };
+  // Of one that has ended: runs `step` (empty: the one that failed, or was canceled) and those
+  // behind it again.
+  Retry retry(const std::string& id, const std::string& step);
+
+  // `text` is made valid UTF-8 without NUL.
+  void append_log(const std::string& id, const std::string& step, std::string_view text);
+  // From that byte on; the parts that were appended stay whole, so `from` is 0 or a `next`.
+  LogPart logs(const std::string& id, std::int64_t from = 0);
+
+ private:
+  sql::Pool& pool_;
+  AnnounceEnd announce_;
+};
+
+}  // namespace dream::host

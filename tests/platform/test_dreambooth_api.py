@@ -1,0 +1,246 @@
+"""The Dreambooth API as its clients of 2022 and 2023 speak it, and what we add."""
+
+import http.client
+import json
+import re
+import urllib.request
+
+import pytest
+from harness import wait_until
+
+from images import make_pictures, make_weights
+from platforms import TRAINER, Platform
+
+VERSION = re.compile(r"[0-9a-f]{64}")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+TEMPLATE = "b65d36e378a01ef81d81ba49be7deb127e9bb8b74a28af3aa0eaca16b9bcd0eb"
+
+
+def inputs(platform, **more):
+    return {"instance_prompt": "a photo of cjw person", "instance_data": platform.upload(), **more}
+
+
+def test_upload_then_train_as_the_blog_has_it(platform, trainer):
+    answer = platform.post("/v1/upload/data.zip", headers={"Content-Type": "application/zip"})
+    assert answer.status == 200 and set(answer.json) == {"upload_url", "serving_url"}
+    assert answer.json["serving_url"].endswith("/data.zip")
+    data = make_pictures()
+    put = urllib.request.Request(answer.json["upload_url"], data, method="PUT",
+                                 headers={"Content-Type": "application/zip"})
+    with urllib.request.urlopen(put) as reply:
+        assert reply.status == 200 and reply.read() == b""
+    with urllib.request.urlopen(answer.json["serving_url"]) as reply:  # as the trainer: no login
+        assert reply.read() == data and reply.headers["Content-Type"] == "application/zip"
+    body = {"input": {"instance_prompt": "a photo of a cjw person",
+                      "class_prompt_": None, "instance_data": answer.json["serving_url"],
+                      "max_train_steps": 2000},
+            "trainer_version": TRAINER, "model": "yourusername/yourmodel", "notes": "my notes",
+            "template_version": None, "webhook_completed": None}
+    del body["input"]["class_prompt_"]
+    created = platform.post("/v1/trainings", body)
+    assert created.status == 201, created.text
+    training = created.json
+    assert training["status"] == "queued" and "version" not in training
+    assert re.fullmatch(r"[a-z2-7]{26}", training["id"]) and TIME.fullmatch(training["created_at"])
+    for key in ("input", "model", "trainer_version", "notes"):
+        assert training[key] == body[key]
+    assert training["webhook_completed"] is None and training["error"] is None
+    ended = platform.wait_end(training["id"])
+    assert ended["status"] == "succeeded", ended
+    assert VERSION.fullmatch(ended["version"])
+    assert ended["output"]["version"] == f"yourusername/yourmodel:{ended['version']}"
+    assert ended["metrics"]["predict_time"] > 0 and ended["error"] is None
+    assert "step 1" in ended["logs"]
+    assert [s["name"] for s in ended["steps"]] == ["train", "build", "push"]
+    assert all(s["status"] == "succeeded" for s in ended["steps"])
+    assert trainer.bodies[training["id"]]["input"] == body["input"]
+    with urllib.request.urlopen(ended["output"]["weights"]) as reply:
+        assert reply.read() == make_weights(body["input"]["instance_prompt"])
+
+
+def chunked_put(url, data):
+    """As the Ruby client streams a file."""
+    host, path = re.fullmatch(r"http://([^/]+)(.*)", url).groups()
+    connection = http.client.HTTPConnection(host)
+    pieces = (data[i:i + 100] for i in range(0, len(data), 100))
+    connection.request("PUT", path, pieces, {"Transfer-Encoding": "chunked"}, encode_chunked=True)
+    answer = connection.getresponse()
+    assert answer.status == 200 and answer.read() == b""
+
+
+def plain_put(url, data):
+    urllib.request.urlopen(urllib.request.Request(url, data, method="PUT"))
+
+
+def put_with_login(url, data):
+    urllib.request.urlopen(urllib.request.Request(
+        url, data, {"Authorization": "Token secret-token", "Content-Type": "application/zip"},
+        method="PUT"))
+
+
+# Who, how the token is given, whether JSON is called that, how the zip goes up, what else is sent.
+CLIENTS = [
+    ("dreambooth-action", "Token", True, plain_put,
+     {"trainer_version": TRAINER, "template_version": TEMPLATE}),
+    ("photoshot", "Token", True, None, {"trainer_version": TRAINER, "webhook_completed": "HOOK"}),
+    ("ai-pet-photo", "Token", True, None, {"webhook_completed": "HOOK?secret=hunter2&projectId=7"}),
+    ("replicate-ruby", "Token", False, chunked_put, {"webhook": "HOOK"}),
+    ("replicate-php", "Token", True, put_with_login, {"webhook_completed": ""}),
+    ("Dough", "Token", False, plain_put, {"template_version": "b65d36e3", "notes": ""}),
+    ("Delphi", "Token", False, None, {"trainer_version": None, "webhook_completed": None}),
+    ("revised blog", "Bearer", True, plain_put, {"notes": None}),
+    ("a shouting proxy", "TOKEN", True, None, {}),
+]
+
+
+@pytest.mark.parametrize("name,scheme,typed,put,fields", CLIENTS, ids=[c[0] for c in CLIENTS])
+def test_clients(name, scheme, typed, put, fields, tmp_path, trainer, template, receiver):
+    args = ["--template", f"controlnet-normal={template}"]
+    with Platform(tmp_path / "data", trainer=trainer.url, template=template,
+                  tokens="secret-token", args=args) as platform:
+        login = {"Authorization": f"{scheme} secret-token"}
+        typing = {"Content-Type": "application/json"} if typed else {"Content-Type": ""}
+        data = {"instance_prompt": "a photo of cjw person", "max_train_steps": 3000}
+        if put:
+            answer = platform.post("/v1/upload/data.zip", headers=login)
+            assert answer.status == 200  # one client takes anything else for an error
+            put(answer.json["upload_url"], make_pictures())
+            data["instance_data"] = answer.json["serving_url"]
+        else:
+            data["instance_data"] = platform.upload()
+        fields = {key: value.replace("HOOK", receiver.url) if isinstance(value, str) else value
+                  for key, value in fields.items()}
+        body = json.dumps({"input": data, "model": "anna/me", **fields})
+        created = platform.post("/v1/trainings", body, headers={**login, **typing})
+        assert created.status == 201, created.text
+        assert created.json["status"] == "queued"  # another one fails on anything else
+        seen = set()
+
+        def ended():
+            training = platform.get(f"/v1/trainings/{created.json['id']}", headers=login).json
+            seen.add(training["status"])
+            return training if training["status"] in ("succeeded", "failed") else None
+
+        training = wait_until(ended, 60, "the end")
+        assert training["status"] == "succeeded", training
+        assert seen <= {"queued", "starting", "processing", "pushing", "succeeded"}
+        assert VERSION.fullmatch(training["version"])
+        hook = fields.get("webhook_completed") or fields.get("webhook")
+        if hook:
+            told = receiver.terminal(created.json["id"])
+            assert told["version"] == training["version"] and told["status"] == "succeeded"
+            assert told["webhook_completed"] == hook
+        assert "hunter2" not in platform.log()
+
+
+def test_the_training_is_a_prediction_too(platform):
+    identity = platform.create()
+    platform.wait_end(identity)
+    prediction = platform.get(f"/v1/predictions/{identity}").json
+    assert prediction["id"] == identity and prediction["status"] == "succeeded"
+    assert prediction["output"].endswith("/output.zip") and prediction["version"]
+
+
+def test_weights_instead_of_a_training(platform, trainer):
+    weights = make_weights("mine")
+    identity = platform.create(weights=platform.upload(weights, "output.zip"))
+    training = platform.wait_end(identity)
+    assert training["status"] == "succeeded", training
+    assert [s["name"] for s in training["steps"]] == ["fetch", "build", "push"]
+    assert trainer.begun == []
+    # Equal weights on an equal template are one version.
+    again = platform.wait_end(platform.create(weights=platform.upload(weights, "other.zip")))
+    assert again["version"] == training["version"]
+    other = platform.wait_end(platform.create(weights=platform.upload(make_weights("x"), "o.zip")))
+    assert other["version"] != training["version"]
+
+
+def test_dry_run_keeps_nothing(platform, trainer):
+    body = {"model": "anna/me", "dry_run": True, "input": inputs(platform)}
+    answer = platform.post("/v1/trainings", body)
+    assert answer.status == 200 and answer.json["valid"] is True, answer.text
+    assert platform.get("/v1/trainings").json["results"] == [] and trainer.begun == []
+    body["input"]["max_train_steps"] = "many"
+    assert platform.post("/v1/trainings", body).status == 422
+
+
+def test_lists_pages(platform):
+    data = platform.upload(make_weights(), "output.zip")
+    made = [platform.create(weights=data, model=f"anna/m{i % 2}") for i in range(103)]
+    page = platform.get("/v1/trainings").json
+    assert [t["id"] for t in page["results"]] == made[:2:-1] and page["previous"] is None
+    assert page["next"].startswith(f"http://127.0.0.1:{platform.port}/v1/trainings?cursor=")
+    path = page["next"].split(str(platform.port), 1)[1]
+    rest = platform.get(path).json
+    assert [t["id"] for t in rest["results"]] == made[2::-1] and rest["next"] is None
+    back = platform.get(rest["previous"].split(str(platform.port), 1)[1]).json
+    assert [t["id"] for t in back["results"]] == [t["id"] for t in page["results"]]
+    odd = platform.get("/v1/trainings?model=anna/m1").json["results"]
+    assert {t["model"] for t in odd} == {"anna/m1"} and len(odd) == 51
+    assert platform.get("/v1/trainings?status=processing").json["results"] == []
+
+
+def test_idempotency_keys(platform):
+    body = {"model": "anna/me", "weights": platform.upload(make_weights(), "output.zip")}
+    key = {"Idempotency-Key": "one"}
+    first = platform.post("/v1/trainings", body, headers=key)
+    again = platform.post("/v1/trainings", body, headers=key)
+    assert first.status == again.status == 201 and first.json["id"] == again.json["id"]
+    other = platform.post("/v1/trainings", {**body, "model": "anna/you"}, headers=key)
+    assert other.status == 422 and "Idempotency-Key" in other.text
+    assert len(platform.get("/v1/trainings").json["results"]) == 1
+    # What was refused may be sent again, put right.
+    second = {"Idempotency-Key": "two"}
+    assert platform.post("/v1/trainings", {"model": "x"}, headers=second).status == 422
+    assert platform.post("/v1/trainings", body, headers=second).status == 201
+
+
+def events_of(url, last=None):
+    request = urllib.request.Request(url, headers={"Last-Event-ID": last} if last else {})
+    with urllib.request.urlopen(request, timeout=60) as stream:
+        assert stream.headers["Content-Type"].startswith("text/event-stream")
+        text = stream.read().decode()
+    events = []
+    for block in text.split("\n\n"):
+        fields = [line.split(": ", 1) for line in block.splitlines() if not line.startswith(":")]
+        if fields:
+            data = "\n".join(value for name, value in fields if name == "data")
+            events.append((dict(fields)["event"], dict(fields)["id"], data))
+    return events
+
+
+def test_streams_of_events(platform):
+    identity = platform.create(input=inputs(platform, seconds=1.5))
+    url = platform.training(identity)["urls"]["stream"]
+    events = events_of(url)
+    logs = "".join(data for name, _, data in events if name == "logs")
+    assert "step 1" in logs and "step 5" in logs
+    statuses = [json.loads(data)["status"] for name, _, data in events if name == "status"]
+    assert statuses[-1] == "succeeded" and "processing" in statuses
+    assert events[-1][0] == "done" and events[-1][2] == "{}"
+    # From the last event on, there are no old logs.
+    again = events_of(url, events[-1][1])
+    assert [name for name, _, _ in again] == ["status", "done"]
+    assert logs.strip() == platform.training(identity)["logs"].strip()
+
+
+def test_two_accounts_see_their_own(tmp_path, trainer, template):
+    with Platform(tmp_path / "data", trainer=trainer.url, template=template,
+                  tokens="anna=annas-token ben=bens-token", args=["--most-trainings", "1"]
+                  ) as platform:
+        ben = {"Authorization": "Bearer bens-token"}
+        identity = platform.create(input=inputs(platform, seconds=30))
+        assert platform.get(f"/v1/trainings/{identity}", headers=ben).status == 404
+        assert platform.post(f"/v1/trainings/{identity}/cancel", headers=ben).status == 404
+        assert platform.get("/v1/trainings", headers=ben).json["results"] == []
+        body = {"model": "anna/me", "input": inputs(platform)}
+        theirs = platform.post("/v1/trainings", body, headers=ben)
+        assert theirs.status == 422 and "another account" in theirs.text
+        full = platform.post("/v1/trainings", body)
+        assert full.status == 429 and int(full.headers["retry-after"]) > 0
+        own = platform.post("/v1/trainings", {**body, "model": "ben/me"}, headers=ben)
+        assert own.status == 201
+        canceled = platform.post(f"/v1/trainings/{identity}/cancel")
+        assert canceled.status == 200
+        assert platform.wait_end(identity)["status"] == "canceled"
+        assert platform.post("/v1/trainings", body).status == 201

@@ -1,0 +1,66 @@
+// Tokens: which are taken, whose they are, and that no message shows one.
+#include "host/platform/accounts.hpp"
+
+#include <gtest/gtest.h>
+
+#include "host/platform/problem.hpp"
+#include "temporary_folder.hpp"
+
+namespace dream::host {
+namespace {
+
+std::string account_of(const Accounts& accounts, const std::string& authorization) {
+  Request request;
+  request.headers = {{"Authorization", authorization}};
+  try {
+    return accounts.of(request);
+  } catch (const Refusal& refusal) {
+    return std::to_string(refusal.status);
+  }
+}
+
+TEST(Accounts, WithoutTokensEverybodyIsOne) {
+  EXPECT_TRUE(Accounts::parse(" \n,").empty());
+  EXPECT_EQ(Accounts().of(Request{}), "dream");
+}
+
+TEST(Accounts, TakesBothSchemes) {
+  const auto accounts = Accounts::parse("anna=annas-token, bens-token\n# carl=carls-token\n");
+  EXPECT_EQ(account_of(accounts, "Token annas-token"), "anna");
+  EXPECT_EQ(account_of(accounts, "bearer  annas-token "), "anna");
+  EXPECT_EQ(account_of(accounts, "Bearer bens-token"), "dream");
+  for (const char* bad : {"", "Token", "Token ", "Basic annas-token", "annas-token",
+                          "Token carls-token", "Token annas-toke", "Token annas-tokens",
+                          "Token anna=annas-token"})
+    EXPECT_EQ(account_of(accounts, bad), "401") << bad;
+  EXPECT_THROW(accounts.of(Request{}), Refusal);
+}
+
+TEST(Accounts, KnowsATokenThatEndsWithEqualsSigns) {
+  EXPECT_EQ(account_of(Accounts::parse("c2VjcmV0c2VjcmV0=="), "Token c2VjcmV0c2VjcmV0=="), "dream");
+  EXPECT_EQ(account_of(Accounts::parse("anna=c2VjcmV0c2VjcmV0=="), "Token c2VjcmV0c2VjcmV0=="),
+            "anna");
+}
+
+TEST(Accounts, RefusesWeakTokensWithoutShowingThem) {
+  for (const char* bad : {"short", "anna=short", "tökens-with-umlauts"}) {
+    try {
+      Accounts::parse(std::string("good-token ") + bad);
+      ADD_FAILURE() << bad;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_EQ(std::string(error.what()).find(bad), std::string::npos);
+      EXPECT_NE(std::string(error.what()).find("token 2"), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(Accounts, ReadsAFile) {
+  const TemporaryFolder folder;
+  const auto file = folder.write("tokens", "# people\nanna=annas-token\nben=bens-token\n");
+  EXPECT_EQ(account_of(Accounts::read(file.string()), "Token bens-token"), "ben");
+  EXPECT_THROW(Accounts::read(folder.write("none", "# nobody\n").string()), std::invalid_argument);
+  EXPECT_THROW(Accounts::read((folder.path() / "missing").string()), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace dream::host

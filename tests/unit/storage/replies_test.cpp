@@ -1,0 +1,104 @@
+// Idempotency keys, the outbox, files and shared settings.
+#include "host/storage/replies.hpp"
+
+#include "database_fixture.hpp"
+#include "host/storage/deliveries.hpp"
+#include "host/storage/files.hpp"
+#include "sample_training.hpp"
+
+namespace dream::host {
+namespace {
+
+class RepliesTest : public DatabaseTest {
+ protected:
+  Replies::Begun begin(const std::string& fingerprint = "f", Micros patience = second,
+                       Micros lifetime = 3600 * second, const std::string& subject = "s") {
+    return replies_.begin("anna", "key", fingerprint, subject, patience, lifetime);
+  }
+  using Kind = Replies::Begun::Kind;
+  Replies replies_{pool()};
+};
+
+TEST_P(RepliesTest, AnswersTheSameRequestOnce) {
+  EXPECT_EQ(begin().kind, Kind::fresh);
+  EXPECT_EQ(begin().kind, Kind::in_work);
+  EXPECT_EQ(begin("g").kind, Kind::other);
+  replies_.finish("anna", "key", 201, "{}");
+  const auto reply = begin();
+  EXPECT_EQ(reply.kind, Kind::answered);
+  EXPECT_EQ(reply.status, 201);
+  EXPECT_EQ(reply.body, "{}");
+  EXPECT_EQ(begin("g").kind, Kind::other);
+  EXPECT_EQ(replies_.begin("ben", "key", "g", "s", second, 3600 * second).kind, Kind::fresh);
+}
+
+TEST_P(RepliesTest, GoesOnWhereWhoBeganIsGone) {
+  EXPECT_EQ(begin("f", second, 3600 * second, "first").kind, Kind::fresh);
+  const auto again = begin("f", 0, 3600 * second, "second");
+  EXPECT_EQ(again.kind, Kind::fresh);
+  EXPECT_EQ(again.subject, "first");
+}
+
+TEST_P(RepliesTest, ForgetsWhatWasRefusedAndWhatIsOld) {
+  begin();
+  replies_.forget("anna", "key");
+  EXPECT_EQ(begin("g").kind, Kind::fresh);
+  replies_.finish("anna", "key", 201, "{}");
+  replies_.forget("anna", "key");
+  EXPECT_EQ(begin("g").kind, Kind::answered);
+  EXPECT_EQ(begin("h", second, -1).kind, Kind::fresh);
+}
+
+TEST_P(RepliesTest, SharesSettings) {
+  EXPECT_EQ(shared_setting(pool(), "secret", "one"), "one");
+  EXPECT_EQ(shared_setting(pool(), "secret", "two"), "one");
+}
+
+TEST_P(RepliesTest, DeliversFromTheOutbox) {
+  Deliveries deliveries(pool());
+  EXPECT_FALSE(deliveries.claim("one", second));
+  pool().transact([](sql::Database& database) {
+    add_delivery(database, {"t", "http://example.com", "{}"});
+  });
+  auto delivery = deliveries.claim("one", 60 * second);
+  ASSERT_TRUE(delivery);
+  EXPECT_TRUE(delivery->id.starts_with("msg_"));
+  EXPECT_EQ(delivery->attempt, 1);
+  EXPECT_FALSE(deliveries.claim("two", second));
+  deliveries.refused(*delivery, 503, "busy", now_micros() + 60 * second);
+  EXPECT_FALSE(deliveries.claim("one", second));
+  EXPECT_EQ(deliveries.about("t").at(0).last_status, 503);
+  EXPECT_TRUE(deliveries.send_again("t"));
+  delivery = deliveries.claim("one", -1);  // a lease that has run out already
+  ASSERT_TRUE(delivery);
+  deliveries.renew("one", 60 * second);
+  EXPECT_FALSE(deliveries.claim("two", second));
+  deliveries.renew("one", -1);
+  const auto other = deliveries.claim("two", 60 * second);
+  ASSERT_TRUE(other);
+  EXPECT_EQ(other->id, delivery->id);
+  deliveries.delivered(*other, 200);
+  deliveries.refused(*delivery, std::nullopt, "late", std::nullopt);
+  EXPECT_EQ(deliveries.about("t").at(0).status, "delivered");
+  EXPECT_FALSE(deliveries.claim("one", second));
+  EXPECT_FALSE(deliveries.send_again("nobody"));
+}
+
+TEST_P(RepliesTest, KnowsFiles) {
+  Files files(pool());
+  FileRecord file{.id = "f", .account = "anna", .purpose = "upload", .name = "data.zip",
+                  .content_type = "application/zip", .created_at = now_micros()};
+  files.add(file);
+  EXPECT_FALSE(files.find("f")->sha256);
+  EXPECT_TRUE(files.set_content("f", std::string(64, 'a'), 42));
+  EXPECT_FALSE(files.set_content("g", std::string(64, 'a'), 42));
+  EXPECT_EQ(files.find("f")->bytes, 42);
+  EXPECT_EQ(files.find("f")->name, "data.zip");
+  EXPECT_EQ(files.bytes_of("anna"), 42);
+  EXPECT_EQ(files.bytes_of("ben"), 0);
+}
+
+ON_BOTH_DATABASES(RepliesTest);
+
+}  // namespace
+}  // namespace dream::host

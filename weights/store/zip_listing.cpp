@@ -1,0 +1,23 @@
+#include "weights/store/zip_listing.hpp"
+
+#include "weights/formats/memory_map.hpp"
+#include "weights/formats/zip_archive.hpp"
+
+namespace dream::weights {
+
+void list_zip(const std::filesystem::path& path,
+              const std::function<void(const ZipMember&)>& visit) {
+  FileBytes bytes = map_file(path);
+  bytes.name = "the archive";
+  const auto archive = ZipArchive::open(bytes);
+  for (const auto& [name, entry] : archive.entries()) {
+    ZipMember member{name, entry.stored_bytes, entry.plain_bytes, name.ends_with('/'), {}};
+    member.read = [&archive, &n = name] {
+      const FileBytes content = archive.read(n);
+      return std::string(reinterpret_cast<const char*>(content.data.data()), content.data.size());
+    };
+    visit(member);
+  }
+}
+
+}  // namespace dream::weights
