@@ -26,7 +26,7 @@ def started(worker, *names, **options):
 def test_ready_carries_the_schemas(worker):
     ready = started(worker, "echo", "counter")
     echo, counter = ready["templates"]
-    assert (echo["name"], echo["version"], echo["sdk"]) == ("echo", "1.0.0", "1.1")
+    assert (echo["name"], echo["version"], echo["sdk"]) == ("echo", "1.0.0", "1.2")
     assert echo["description"] and echo["path"] == str(template("echo"))
     assert echo["max_concurrency"] == 8
     assert echo["output"] == {"type": "json", "kind": "single"}
@@ -185,8 +185,8 @@ def test_a_foreign_exception_fails_the_prediction_alone(worker, tmp_path):
 
 
 @pytest.mark.parametrize("name, words", [
-    ("wrong_major", ["this dream speaks SDK 1.1", "update dream"]),
-    ("newer_minor", ["built for SDK 1.", "this dream speaks SDK 1.1", "SDK ≤ 1.1"]),
+    ("wrong_major", ["this dream speaks SDK 1.2", "update dream"]),
+    ("newer_minor", ["built for SDK 1.", "this dream speaks SDK 1.2", "SDK ≤ 1.2"]),
     ("no_note", ["no DREAM ABI note", "dream_add_template"]),
     ("corrupt_note", ["ABI note is corrupt"]),
     ("no_entry", ["does not export dream_template_entry"]),
