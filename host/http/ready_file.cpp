@@ -12,7 +12,7 @@ void ReadyFile::create() {
   if (path_.empty()) return;
   is_ours_ = true;
   std::error_code error;
-  std::filesystem::create_directories(path_.parent_path(), error);
+  if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path(), error);
   errno = 0;
   if (!error && !std::ofstream(path_).is_open()) error.assign(errno, std::generic_category());
   if (error) spdlog::warn("cannot make the readiness file {}: {}", path_.string(), error.message());
