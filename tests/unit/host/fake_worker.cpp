@@ -17,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <utility>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -31,11 +32,11 @@ using nlohmann::json;
 
 std::unique_ptr<BlockingChannel> control;
 std::mutex canceled_mutex;
-std::set<std::string> canceled;
+std::set<std::pair<int, std::string>> canceled;  // slot and id: ids may be there twice
 
-bool is_canceled(const std::string& id) {
+bool is_canceled(int slot, const std::string& id) {
   const std::lock_guard lock(canceled_mutex);
-  return canceled.contains(id);
+  return canceled.contains({slot, id});
 }
 
 void sleep_ms(int ms) {
@@ -57,6 +58,7 @@ void sleep_ms(int ms) {
 
 struct Run {
   BlockingChannel& channel;
+  int slot;
   std::string id;
   std::string output_dir;
   std::string status = "succeeded";
@@ -153,14 +155,14 @@ void perform(Run& run, const json& step) {
   if (verb == "refuse") run.status = "failed", run.error = step.at(1), run.bad_input = true;
   perform_more(run, step);
   if (verb == "wait_cancel") {
-    while (!is_canceled(run.id)) sleep_ms(2);
+    while (!is_canceled(run.slot, run.id)) sleep_ms(2);
     run.status = "canceled";
   }
 }
 
-void serve_slot(BlockingChannel& channel) {
+void serve_slot(int slot, BlockingChannel& channel) {
   while (const auto message = channel.receive()) {
-    Run run{channel, message->at("id"), message->at("output_dir")};
+    Run run{channel, slot, message->at("id"), message->at("output_dir")};
     for (const auto& step : message->at("input").at("script")) perform(run, step);
     channel.send({{"type", "done"},
                   {"status", run.status},
@@ -213,16 +215,18 @@ std::vector<int> numbers(const char* text) {
 int main(int argc, char** argv) {
   if (argc != 5 || std::strcmp(argv[1], "--control-fd") != 0) return 2;
   control = std::make_unique<BlockingChannel>(std::atoi(argv[2]));
+  int slot = 0;
   for (const int fd : numbers(argv[4])) {
     auto* channel = new BlockingChannel(fd);  // lives as long as its thread: to the end
-    std::thread([channel] { serve_slot(*channel); }).detach();
+    std::thread([slot, channel] { serve_slot(slot, *channel); }).detach();
+    ++slot;
   }
   while (const auto message = control->receive()) {
     const std::string type = message->at("type");
     if (type == "init") set_up(*message);
     if (type == "cancel") {
       const std::lock_guard lock(canceled_mutex);
-      canceled.insert(message->at("id"));
+      canceled.emplace(message->at("slot"), message->at("id"));
     }
     if (type == "engine_info") control->send({{"type", "engine_info"}, {"torch", "none"}});
     if (type == "healthcheck") die("exit");
