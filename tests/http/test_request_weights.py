@@ -73,11 +73,11 @@ def pixels(data_url):
     return Image.open(io.BytesIO(base64.b64decode(data_url.split(",")[1]))).tobytes()
 
 
-def drawn_by_a_server_of(weights, tmp_path):
+def drawn_by_a_server_of(weights, folder):
     """What a worker that was started with these weights draws."""
     with Worker() as worker:
         assert worker.init(VANILLA, weights=str(weights))["type"] == "ready"
-        messages = worker.run("vanilla", tmp_path / "drawn", **SMALL)
+        messages = worker.run("vanilla", folder, **SMALL)
         path = of_type(messages, "output")[0]["path"]
         return Image.open(path).tobytes()
 

@@ -17,10 +17,10 @@
 #include <memory>
 #include <mutex>
 #include <set>
-#include <utility>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "host/workers/frame.hpp"
