@@ -35,22 +35,21 @@ class Utf8Names {
 }  // namespace
 
 ArchiveWriter::ArchiveWriter(Take out)
-    : sink_(std::make_unique<Sink>()), archive_(archive_write_new()) {
+    : sink_(std::make_unique<Sink>()), archive_(archive_write_new(), Free{sink_.get()}) {
   if (!archive_) throw Error("libarchive cannot start");
   sink_->out = std::move(out);
 }
 
-la_ssize_t ArchiveWriter::pass_on(struct archive* writer, void* user, const void* data,
+la_ssize_t ArchiveWriter::pass_on(struct archive*, void* user, const void* data,
                                   std::size_t bytes) {
   auto& sink = *static_cast<Sink*>(user);
   try {
-    sink.out({static_cast<const std::byte*>(data), bytes});
-    return static_cast<la_ssize_t>(bytes);
+    if (sink.takes) sink.out({static_cast<const std::byte*>(data), bytes});
   } catch (...) {
     sink.error = std::current_exception();
-    archive_set_error(writer, ECANCELED, "the writer threw");
-    return -1;
+    sink.takes = false;
   }
+  return static_cast<la_ssize_t>(bytes);
 }
 
 void ArchiveWriter::check(long result) const {

@@ -28,16 +28,19 @@ class ArchiveWriter {
   void finish();
 
  private:
-  struct Free {
-    void operator()(struct archive* writer) const {
-      archive_write_fail(writer);  // an archive that is given up must not be written to its end
-      archive_write_free(writer);
-    }
-  };
-  // Where libarchive writes to; it keeps the address.
+  // Where libarchive writes to; it keeps the address. It never hears of a failure, nor that an
+  // archive is given up: it would then leak its buffers. What it writes after that is dropped.
   struct Sink {
     Take out;
     std::exception_ptr error;  // C code is no place for an exception
+    bool takes = true;
+  };
+  struct Free {
+    Sink* sink;
+    void operator()(struct archive* writer) const {
+      sink->takes = false;
+      archive_write_free(writer);
+    }
   };
 
   explicit ArchiveWriter(Take out);
