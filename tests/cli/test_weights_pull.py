@@ -153,6 +153,6 @@ def test_list_shows_licences_and_sizes(dream):
     by_name = {row["name"]: row for row in rows}
     assert by_name["sd-1.5"]["license"] == "CreativeML-OpenRAIL-M"
     assert by_name["sd-1.5"]["pulled"] is False
-    assert len([name for name in by_name if name.startswith("controlnet-")]) == 14
+    assert len([name for name in by_name if name.startswith("controlnet-")]) == 15
     text = dream("weights", "list").stdout
     assert len(text.splitlines()) == len(rows)
