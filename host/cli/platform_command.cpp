@@ -6,6 +6,7 @@
 #include "host/cli/commands.hpp"
 #include "host/cli/download_flags.hpp"
 #include "host/cli/errors.hpp"
+#include "host/cli/webhook_flags.hpp"
 #include "host/platform/oci_images.hpp"
 #include "host/platform/platform_server.hpp"
 
@@ -23,24 +24,14 @@ struct PlatformFlags {
   bool allow_private_urls = false;
 };
 
-std::string variable(const char* name) {
-  const char* const value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 Accounts accounts_of(const PlatformFlags& flags) {
   if (!flags.token_file.empty()) return Accounts::read(flags.token_file);
   try {
-    return Accounts::parse(variable("DREAM_API_TOKENS"));
+    const char* const tokens = std::getenv("DREAM_API_TOKENS");
+    return Accounts::parse(tokens == nullptr ? "" : tokens);
   } catch (const std::invalid_argument& error) {
     throw UsageError(std::string("DREAM_API_TOKENS: ") + error.what());
   }
-}
-
-SigningKeys keys_of(const PlatformFlags& flags) {
-  if (!flags.signing_file.empty()) return SigningKeys::read(flags.signing_file);
-  const std::string secrets = variable("WEBHOOK_SIGNING_SECRET");
-  return secrets.empty() ? SigningKeys() : SigningKeys::parse(secrets);
 }
 
 Catalogue catalogue_of(const PlatformFlags& flags) {
@@ -57,11 +48,9 @@ Catalogue catalogue_of(const PlatformFlags& flags) {
 
 int run_platform(const PlatformFlags& flags) {
   PlatformOptions options = flags.options;
-  SigningKeys keys;
   try {
     options.accounts = accounts_of(flags);
     options.catalogue = catalogue_of(flags);
-    keys = keys_of(flags);
   } catch (const std::invalid_argument& error) {
     throw UsageError(error.what());
   }
@@ -71,7 +60,7 @@ int run_platform(const PlatformFlags& flags) {
     throw UsageError("--host " + options.host + ": others than this machine reach it, so tokens "
                      "are needed: set DREAM_API_TOKENS or give --token-file");
   options.addresses = flags.allow_private_urls ? AddressRule::any : by_host;
-  return serve_platform(options, keys, make_oci_images);
+  return serve_platform(options, signing_keys(flags.signing_file), make_oci_images);
 }
 
 void add_server_flags(CLI::App& platform, PlatformFlags& flags) {

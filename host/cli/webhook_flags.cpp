@@ -22,6 +22,14 @@ SigningKeys keys_from_environment() {
 
 }  // namespace
 
+SigningKeys signing_keys(const std::string& secret_file) {
+  try {
+    return secret_file.empty() ? keys_from_environment() : SigningKeys::read(secret_file);
+  } catch (const std::invalid_argument& problem) {
+    throw UsageError("--webhook-secret-file " + std::string(problem.what()));
+  }
+}
+
 void WebhookFlags::add_to(CLI::App& app) {
   app.add_option("--webhook-secret-file", secret_file,
                  "Sign webhooks (Standard Webhooks) with the whsec_ secret in this file, or\n"
@@ -35,12 +43,7 @@ void WebhookFlags::add_to(CLI::App& app) {
 
 void WebhookFlags::apply(ServeOptions& options) const {
   options.state_dir = state_dir;
-  try {
-    options.webhook_keys =
-        secret_file.empty() ? keys_from_environment() : SigningKeys::read(secret_file);
-  } catch (const std::invalid_argument& problem) {
-    throw UsageError("--webhook-secret-file " + std::string(problem.what()));
-  }
+  options.webhook_keys = signing_keys(secret_file);
 }
 
 }  // namespace dream::host
