@@ -164,7 +164,7 @@ def test_a1111(text_model):
     wrong = []
     for (prompt, stretches, sizes), ours in zip(
             A1111, encode(folder, prompts, prompt_syntax="a1111"), strict=True):
-        states = []
+        states, condition = [], 1.0
         for window in a1111_windows(tokenizer, stretches, sizes):
             padding = 76 - len(window)
             ids = ([tokenizer.bos_token_id] + [token for token, _ in window]
@@ -172,16 +172,20 @@ def test_a1111(text_model):
             weights = torch.tensor([1.0] + [weight for _, weight in window] + [1.0] * padding)
             z = encoder(torch.tensor([ids])).last_hidden_state
             weighted = z * weights[None, :, None]
-            states.append(weighted * (z.mean() / weighted.mean()))
+            # In double: the means are small differences of large numbers.
+            before, after = z.double().mean(), weighted.double().mean()
+            states.append(weighted * (before / after))
+            condition = max(condition, z.abs().mean() / before.abs(),
+                            weighted.abs().mean() / after.abs())
         states = torch.cat(states, 1)
         if isinstance(ours, str) or ours.shape != states.shape:
             wrong.append((prompt, states.shape, ours if isinstance(ours, str) else ours.shape))
             continue
         error = relative_error(ours, states)
         record("prompts", "a1111", error, unit="prompts")
-        # The mean is a small difference of large numbers: rounding shows more than elsewhere.
-        if error > 1e-4:
-            wrong.append((prompt, error))
+        # The means carry the rounding of the states, larger by as much as they are smaller.
+        if error > 1e-5 + 1e-7 * condition:
+            wrong.append((prompt, error, float(condition)))
     assert not wrong
 
 
