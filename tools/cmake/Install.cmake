@@ -5,5 +5,12 @@ if(DREAM_ENGINE)
           FILES_MATCHING PATTERN "*.so*"
           PATTERN "libtorch_python*" EXCLUDE PATTERN "libshm*" EXCLUDE PATTERN "*test*" EXCLUDE
           PATTERN "libbackend_with_compiler*" EXCLUDE PATTERN "libaoti_custom_ops*" EXCLUDE)
+  if(EXISTS "${DREAM_TORCH_DIR}/lib/libtorch_cuda.so")
+    # PyTorch's CUDA wheels leave CUDA's own libraries to other wheels, installed beside them.
+    file(GLOB _cuda_folders "${DREAM_TORCH_DIR}/../nvidia/*/lib")
+    foreach(_folder IN LISTS _cuda_folders)
+      install(DIRECTORY "${_folder}/" DESTINATION lib/dream FILES_MATCHING PATTERN "*.so*")
+    endforeach()
+  endif()
 endif()
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION share/doc/dream)
