@@ -19,6 +19,17 @@ def record(section, row, error, count=1, unit="cases", total=None):
     kept[:] = kept[0] + count, max(kept[1], error)
 
 
+def packed():
+    """All that was recorded, as what can be sent to another process."""
+    return [(name, section.unit, section.total, row, count, error)
+            for name, section in SECTIONS.items() for row, (count, error) in section.rows.items()]
+
+
+def merge(entries):
+    for name, unit, total, row, count, error in entries:
+        record(name, row, error, count, unit, total)
+
+
 def words(error):
     return "equal" if error == 0 else f"worst {error:.1e}"
 

@@ -32,6 +32,8 @@ def main():
         started = time.monotonic()
         passed, failed = suites.ALL[name].run(arguments.full)
         rows.append((name, passed, failed, time.monotonic() - started))
+    if suites.FAILED:
+        print("\nfailed:", *suites.FAILED, sep="\n  ")
     print(f"\n{'suite':12}{'passed':>8}{'failed':>8}{'seconds':>9}")
     for name, passed, failed, seconds in rows:
         print(f"{name:12}{passed:8}{failed:8}{seconds:9.0f}")

@@ -30,11 +30,16 @@ def build(preset, *targets):
     return done.returncode == 0
 
 
+FAILED = []  # the names of the tests that did, for the end of the run
+
+
 def count_junit(path):
     passed = failed = 0
     for case in ElementTree.parse(path).getroot().iter("testcase"):
         tags = {child.tag for child in case}
-        failed += bool(tags & {"failure", "error"})
+        if tags & {"failure", "error"}:
+            failed += 1
+            FAILED.append(" ".join(filter(None, (case.get("classname"), case.get("name")))))
         # ctest marks a test that did not run by its status.
         passed += not tags & {"failure", "error", "skipped"} and case.get("status") != "notrun"
     return passed, failed
@@ -75,6 +80,10 @@ def sanitized(preset, full):
     if full:
         return ctest(preset, SANITIZER_OPTIONS)
     return gtest(preset, ["weights_tests", "oci_tests", "test_engine_text"], SANITIZER_OPTIONS)
+
+
+# Two tests at a time: most of a test is the start of a program, on one core.
+IN_PAIRS = ("-n", "2", "--dist", "worksteal")
 
 
 def pytest(folder, full, preset="dev", arguments=(), environment=None):
@@ -146,7 +155,7 @@ ALL = {
     "tidy": Suite("house rules, as failing tests", lambda full: pytest("tidy", full, preset=None)),
     "unit": Suite("GoogleTest, all rooms", lambda full: ctest("dev")),
     "parity": Suite("engine against diffusers and transformers, live",
-                    lambda full: pytest("parity", full)),
+                    lambda full: pytest("parity", full, arguments=IN_PAIRS)),
     "http": Suite("the server as clients see it, workers and crashes",
                   lambda full: pytest("http", full, arguments=[
                       f"--ignore={path}" for path in (DIFFERENTIAL, *FAULTS)])),
