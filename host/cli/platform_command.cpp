@@ -55,6 +55,7 @@ int run_platform(const PlatformFlags& flags) {
     throw UsageError(error.what());
   }
   while (options.public_url.ends_with('/')) options.public_url.pop_back();
+  options.accounts.set_public_url(options.public_url);
   const AddressRule by_host = default_address_rule(options.host);
   if (options.accounts.empty() && by_host == AddressRule::public_only)
     throw UsageError("--host " + options.host + ": others than this machine reach it, so tokens "

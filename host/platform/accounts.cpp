@@ -7,6 +7,7 @@
 #include "host/base/text.hpp"
 #include "host/platform/problem.hpp"
 #include "host/platform/signing.hpp"
+#include "host/web/same_origin.hpp"
 
 namespace dream::host {
 namespace {
@@ -81,8 +82,27 @@ Accounts Accounts::read(const std::string& file) {
   }
 }
 
+// Browsers send a Host always.
+bool Accounts::is_other_name(const Request& request) const {
+  const std::string* const host = request.header("host");
+  return host != nullptr && (own_name_.empty() || *host != own_name_);
+}
+
+void Accounts::set_public_url(std::string_view url) {
+  const std::size_t begin = url.find("://");
+  if (begin == std::string_view::npos) return;
+  own_name_ = url.substr(begin + 3, url.find('/', begin + 3) - begin - 3);
+}
+
 std::string Accounts::of(const Request& request) const {
-  if (tokens_.empty()) return everybody;
+  if (tokens_.empty()) {
+    // A browser on this machine sends what any site asks of it, and a site's name may be made to
+    // point here: without tokens only our own page, and programs, are let in.
+    const std::string foreign = foreign_reason(request, is_other_name(request));
+    if (!foreign.empty())
+      throw Refusal(403, "Without tokens the platform serves this machine alone: " + foreign);
+    return everybody;
+  }
   const std::string* const header = request.header("authorization");
   std::string_view given = header == nullptr ? std::string_view() : std::string_view(*header);
   const std::size_t space = given.find(' ');

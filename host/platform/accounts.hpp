@@ -23,7 +23,10 @@ class Accounts {
   static Accounts read(const std::string& file);
 
   bool empty() const { return tokens_.empty(); }
-  // The account of "Authorization: Token …" or "Bearer …". Throws Refusal (401).
+  // Without tokens, clients may call us by the name in it, too.
+  void set_public_url(std::string_view url);
+  // The account of "Authorization: Token …" or "Bearer …". Throws Refusal: 401, and 403 where there
+  // are no tokens for what another site made a browser send.
   std::string of(const Request& request) const;
 
  private:
@@ -31,7 +34,10 @@ class Accounts {
     std::string account;
     std::string digest;  // of the token: compared instead of it
   };
+  bool is_other_name(const Request& request) const;
+
   std::vector<Entry> tokens_;
+  std::string own_name_;
 };
 
 }  // namespace dream::host

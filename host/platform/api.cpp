@@ -20,6 +20,7 @@ std::string base_of(const PlatformOptions& options, const Request& request) {
 void PlatformApi::add_routes(const AddRoute& add, const AddUpload& add_upload) {
   add_training_routes(add);
   add_file_routes(add, add_upload);
+  add_catalogue_routes(add);
 }
 
 ApiAnswer PlatformApi::answer_of(const Handler& handler, Request& request) {

@@ -39,6 +39,7 @@ class PlatformApi {
  private:
   void add_training_routes(const AddRoute& add);
   void add_file_routes(const AddRoute& add, const AddUpload& add_upload);
+  void add_catalogue_routes(const AddRoute& add);
 
   ApiAnswer create_training(Request& request);
   Response create_checked(const std::string& account, const Json& body, const std::string& base,
@@ -49,6 +50,10 @@ class PlatformApi {
   ApiAnswer retry_training(Request& request);
   ApiAnswer get_prediction(Request& request);
   ApiAnswer hear_trainer(Request& request);
+
+  ApiAnswer list_trainers(Request& request);
+  ApiAnswer get_trainer(Request& request);
+  ApiAnswer list_templates(Request& request);
 
   ApiAnswer begin_upload(Request& request);
   std::shared_ptr<BodySink> open_upload(const char* purpose, const Request& head);

@@ -14,6 +14,7 @@
 #include "host/platform/api.hpp"
 #include "host/platform/step_engine.hpp"
 #include "host/platform/training_stream.hpp"
+#include "host/web/page_routes.hpp"
 
 namespace dream::host {
 namespace {
@@ -91,6 +92,7 @@ class PlatformServer {
     router_.add("GET", "/streams/{capability}", [this](std::shared_ptr<Exchange> exchange) {
       streams_.open(std::move(exchange));
     });
+    page_.add_to(router_);
   }
 
   // On a thread of the pool; the answer goes out from here.
@@ -116,6 +118,7 @@ class PlatformServer {
   PlatformApi api_;
   Router router_;
   TrainingStreams streams_{io_, pool_, core_};
+  PageRoutes page_ = PageRoutes::of_platform();
   HttpServer server_;
   asio::signal_set signals_;
 };

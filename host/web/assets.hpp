@@ -1,5 +1,5 @@
-// The files of the playground, host/web/page, as they lie in the binary: an installed server needs
-// no folder beside it.
+// The files of the pages, host/web/page, as they lie in the binary: an installed server needs no
+// folder beside it.
 #pragma once
 
 #include <span>
@@ -8,7 +8,7 @@
 namespace dream::host {
 
 struct Asset {
-  std::string_view name;        // "main.js"
+  std::string_view name;        // "main.js", "platform/main.js"
   std::string_view media_type;  // with the charset of texts
   std::string_view bytes;
   std::string_view tag;  // changes with the content; without quotes

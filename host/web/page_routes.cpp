@@ -1,6 +1,7 @@
 #include "host/web/page_routes.hpp"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "host/web/asset_encoding.hpp"
@@ -25,20 +26,41 @@ std::string_view header_of(const Request& request, std::string_view name) {
   return value == nullptr ? std::string_view() : std::string_view(*value);
 }
 
+constexpr std::string_view platform_folder = "platform/";
+
+// Where a file is served; nothing for one of the other page. The platform's page is made of the
+// playground's parts, not the other way round.
+std::optional<std::string> path_of(std::string_view name, bool of_platform) {
+  const bool is_document = name.ends_with(".html");
+  const bool is_platforms = name.starts_with(platform_folder);
+  if (of_platform ? is_document && !is_platforms : is_platforms) return std::nullopt;
+  if (is_document) return of_platform ? "/" : "/ui";
+  return "/ui/" + std::string(name);
+}
+
 }  // namespace
 
 void PageRoutes::add_to(Router& router) {
   compressed_.resize(assets().size());
+  add_files(router);
+  if (config_) add_config(router);
+}
+
+void PageRoutes::add_files(Router& router) {
   for (std::size_t i = 0; i < assets().size(); ++i) {
-    const std::string name(assets()[i].name);
-    router.add("GET", name == "index.html" ? "/ui" : "/ui/" + name,
-               [this, i](const std::shared_ptr<Exchange>& exchange) { send(*exchange, i); });
+    if (const auto path = path_of(assets()[i].name, !config_.has_value())) {
+      router.add("GET", *path,
+                 [this, i](const std::shared_ptr<Exchange>& exchange) { send(*exchange, i); });
+    }
   }
+}
+
+void PageRoutes::add_config(Router& router) {
   router.add("GET", "/ui/", [](const std::shared_ptr<Exchange>& exchange) {
     exchange->respond({.status = 307, .headers = {{"location", "../ui"}}});
   });
   router.add("GET", "/ui/config.json", [this](const std::shared_ptr<Exchange>& exchange) {
-    const nlohmann::json config = {{"api", config_.api}, {"server", config_.server}};
+    const nlohmann::json config = {{"api", config_->api}, {"server", config_->server}};
     Headers headers = page_headers();
     headers.emplace_back("cache-control", "no-store");
     exchange->respond({200, "application/json", config.dump(), std::move(headers)});

@@ -1,8 +1,10 @@
-// GET /ui and the files of the page below it. The page finds its server through ui/config.json and
-// uses addresses relative to its own, so that it also works below a path of a reverse proxy.
+// The two pages of the binary and their files: the playground at /ui, and the platform's page at /.
+// Both use addresses relative to their own, so that they also work below a path of a reverse proxy;
+// the playground finds its server through ui/config.json.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,15 +21,21 @@ struct PageConfig {
 
 class PageRoutes {
  public:
+  // The playground.
   explicit PageRoutes(PageConfig config) : config_(std::move(config)) {}
+  // The platform's page, whose API is beside it.
+  static PageRoutes of_platform() { return PageRoutes(); }
 
   // The routes keep a reference to this object.
   void add_to(Router& router);
 
  private:
+  PageRoutes() = default;
+  void add_files(Router& router);
+  void add_config(Router& router);
   void send(Exchange& exchange, std::size_t index);
 
-  PageConfig config_;
+  std::optional<PageConfig> config_;  // of the playground
   std::vector<std::string> compressed_;  // by index of assets(), made when first asked for
 };
 

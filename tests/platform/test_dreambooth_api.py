@@ -244,3 +244,24 @@ def test_two_accounts_see_their_own(tmp_path, trainer, template):
         assert canceled.status == 200
         assert platform.wait_end(identity)["status"] == "canceled"
         assert platform.post("/v1/trainings", body).status == 201
+
+
+def test_what_can_be_trained_with(platform):
+    trainers = platform.get("/v1/trainers").json["results"]
+    assert trainers == [{"name": "dreambooth", "default": True}]
+    trainer = platform.get("/v1/trainers/dreambooth").json
+    inputs = trainer["openapi_schema"]["components"]["schemas"]["Input"]["properties"]
+    assert "instance_prompt" in inputs and "url" not in trainer
+    assert platform.get("/v1/trainers/none").status == 404
+    assert platform.get("/v1/templates").json["results"] == [{"name": "vanilla", "default": True}]
+
+
+def test_other_sites_may_not_use_a_browser_of_this_machine(platform):
+    """There are no tokens: whoever is on this machine may do everything, its browser's sites not."""
+    pixel = {"Content-Type": "text/plain"}
+    for headers in ({"Origin": "https://other.example"}, {"Sec-Fetch-Site": "cross-site"},
+                    {"Host": "other.example"}):
+        answer = platform.request("POST", "/v1/trainings", "{}", {**pixel, **headers})
+        assert answer.status == 403 and "this machine alone" in answer.json["detail"], headers
+    own = {"Origin": f"http://127.0.0.1:{platform.port}"}
+    assert platform.post("/v1/trainings", {}, headers=own).status == 422

@@ -68,7 +68,7 @@ class Run:
         step = 0
         while time.monotonic() < end and not self.canceled.wait(0.05):
             step += 1
-            self.logs += f" step {step}\n"
+            self.logs += self.trainer.line(step)
             if step % 5 == 0:
                 self.tell(self.snapshot("processing"))
         outcome = self.outcome(inputs)
@@ -124,6 +124,10 @@ class Trainer(LocalServer):
                 pass
 
         super().__init__(Handler, port)
+
+    def line(self, step):
+        """What a run prints after so many steps."""
+        return f" step {step}\n"
 
     def begin(self, identity, body):
         with self.lock:

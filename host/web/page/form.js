@@ -9,14 +9,17 @@ const isShort = (field) => field.kind === "choice" ||
   (field.kind === "boolean" && field.nullable) ||
   (["integer", "number"].includes(field.kind) && !isBounded(field));
 
+const isKept = (field) => !["file", "pictures", "secret"].includes(field.kind) &&
+  field.item?.kind !== "file";
+
 const equal = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 export class Form {
-  constructor(fields, draftKey) {
+  // `fold`: how many fields stand before "More settings".
+  constructor(fields, draftKey, fold = foldAt(fields)) {
     this.fields = fields;
     this.draftKey = draftKey;
     this.entries = new Map();  // name → {field, control, element, problem}
-    const fold = foldAt(fields);
     this.element = el("div", { class: "fields-inner" });
     this.place(this.element, fields.slice(0, fold));
     if (fold < fields.length) this.foldAway(fields.slice(fold));
@@ -92,6 +95,7 @@ export class Form {
   }
 
   edited(target) {
+    if (target.type === "file") return;  // its control tells, also of what it does not take
     const holder = target.closest(".field");
     const entry = holder && this.entries.get(holder.dataset.name);
     if (!entry) return;
@@ -237,7 +241,7 @@ export class Form {
   keepDraft() {
     const draft = {};
     for (const { field, control } of this.entries.values()) {
-      if (["file", "secret"].includes(field.kind) || field.item?.kind === "file") continue;
+      if (!isKept(field)) continue;
       try {
         const value = control.read();
         if (value !== undefined && !equal(value, field.default)) draft[field.name] = value;

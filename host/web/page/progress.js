@@ -36,7 +36,7 @@ export function durationText(total) {
   return total < 9.95 ? `${total.toFixed(1)} s` : wholeText(Math.round(total));
 }
 
-function wholeText(whole) {
+export function wholeText(whole) {
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);
   if (minutes < 60) return `${minutes} min ${whole % 60} s`;

@@ -1,21 +1,9 @@
 // The stage: nothing yet, a run in progress, what went wrong, or a result of the gallery.
 import { announce, button, copyText, el, icon } from "./dom.js";
+import { logsPane } from "./logs_pane.js";
 import { extensionOf, save, sizeText } from "./files.js";
-import { durationText, foldProgress, progressText } from "./progress.js";
+import { durationText, progressText } from "./progress.js";
 import { urlOf } from "./blob_urls.js";
-
-function logsPane(logs, open = false) {
-  const pane = el("pre", { class: "logs", tabindex: "0", role: "log", "aria-live": "off",
-                           "aria-label": "Logs" }, foldProgress(logs));
-  const element = el("details", { class: "pane", open, hidden: logs === "" },
-                     el("summary", {}, "Logs"), pane);
-  return { element, write: (text) => {
-    element.hidden = text === "";
-    const atEnd = pane.scrollTop + pane.clientHeight > pane.scrollHeight - 30;
-    pane.textContent = foldProgress(text);
-    if (atEnd) pane.scrollTop = pane.scrollHeight;
-  } };
-}
 
 export const titleOf = (record) => record.input.prompt ?? Object.values(record.input)
   .find((value) => typeof value === "string" && value !== "") ?? record.template ?? "a prediction";

@@ -24,6 +24,27 @@ TEST(Accounts, WithoutTokensEverybodyIsOne) {
   EXPECT_EQ(Accounts().of(Request{}), "dream");
 }
 
+TEST(Accounts, WithoutTokensOtherSitesAreKeptOut) {
+  Accounts accounts;
+  accounts.set_public_url("https://dream.example:8443/base");
+  const auto takes = [&](std::vector<std::pair<std::string, std::string>> headers) {
+    Request request;
+    request.headers = std::move(headers);
+    try {
+      return accounts.of(request) == Accounts::everybody;
+    } catch (const Refusal& refusal) {
+      EXPECT_EQ(refusal.status, 403);
+      return false;
+    }
+  };
+  EXPECT_TRUE(takes({{"Host", "localhost:8000"}}));
+  EXPECT_TRUE(takes({{"Host", "127.0.0.1:8000"}, {"Origin", "http://127.0.0.1:8000"}}));
+  EXPECT_TRUE(takes({{"Host", "dream.example:8443"}}));
+  EXPECT_FALSE(takes({{"Host", "other.example"}}));
+  EXPECT_FALSE(takes({{"Host", "localhost:8000"}, {"Origin", "https://other.example"}}));
+  EXPECT_FALSE(takes({{"Host", "localhost:8000"}, {"Sec-Fetch-Site", "cross-site"}}));
+}
+
 TEST(Accounts, TakesBothSchemes) {
   const auto accounts = Accounts::parse("anna=annas-token, bens-token\n# carl=carls-token\n");
   EXPECT_EQ(account_of(accounts, "Token annas-token"), "anna");

@@ -88,6 +88,22 @@ TEST(PageRoutes, CompressAndRemember) {
   EXPECT_EQ(get("/ui/main.js", {{"if-none-match", header(packed, "etag")}}).status, 200);
 }
 
+TEST(PageRoutes, ServeThePlatformsPageAtItsRoot) {
+  PageRoutes page = PageRoutes::of_platform();
+  Router router;
+  page.add_to(router);
+  const auto status_of = [&](const std::string& path) {
+    const auto exchange = std::make_shared<Exchange>(Request{"GET", path, "", {}, "", {}});
+    router.handle(exchange);
+    return exchange->response().status;
+  };
+  for (const char* path : {"/", "/ui/dom.js", "/ui/platform/main.js", "/ui/base.css"})
+    EXPECT_EQ(status_of(path), 200) << path;
+  for (const char* path : {"/ui", "/ui/", "/ui/config.json", "/ui/platform/index.html"})
+    EXPECT_EQ(status_of(path), 404) << path;
+  EXPECT_EQ(get("/ui/platform/main.js").status, 404);
+}
+
 TEST(PageRoutes, TellWhereTheServerIs) {
   EXPECT_EQ(get("/ui/config.json").body, R"({"api":"api/","server":"http://there:5000"})");
 }
