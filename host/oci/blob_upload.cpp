@@ -24,6 +24,27 @@ std::string answered(const HttpAnswer& answer) {
                      said.empty() ? "" : " (" + said + ")");
 }
 
+void drop_upload(Registry& registry, const std::string& repository, const std::string& location) {
+  HttpRequest drop;
+  drop.method = "DELETE";
+  drop.url = location;
+  registry.send_once(drop, {push_scope(repository)}, repository);
+}
+
+// An upload that a process began which is gone, of a blob that came by another way since.
+void forget_upload(Registry& registry, const std::string& repository,
+                   const Descriptor& descriptor) {
+  const UploadMemory memory(registry.options().upload_memory, registry.host(), repository,
+                            descriptor);
+  const auto location = memory.load();
+  if (!location) return;
+  try {
+    drop_upload(registry, repository, *location);
+  } catch (const ConnectionFailure&) {  // the registry forgets it in time
+  }
+  memory.forget();
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> end_of_range(const std::string& range) {
@@ -38,7 +59,10 @@ std::optional<std::uint64_t> end_of_range(const std::string& range) {
 std::optional<BlobArrival> place_without_upload(Registry& registry, const std::string& repository,
                                                 const Descriptor& descriptor,
                                                 const std::vector<std::string>& mount_from) {
-  if (registry.has_blob(repository, descriptor)) return BlobArrival::was_there;
+  if (registry.has_blob(repository, descriptor)) {
+    forget_upload(registry, repository, descriptor);
+    return BlobArrival::was_there;
+  }
   for (const std::string& from : mount_from) {
     if (from == repository) continue;
     HttpRequest request;
@@ -50,10 +74,7 @@ std::optional<BlobArrival> place_without_upload(Registry& registry, const std::s
           registry.send(request, {pull_scope(from), push_scope(repository)}, repository);
       if (answer.status == 201) return BlobArrival::mounted;
       if (answer.status != 202) continue;
-      HttpRequest drop;  // an upload was begun instead
-      drop.method = "DELETE";
-      drop.url = registry.location_of(answer);
-      registry.send_once(drop, {push_scope(repository)}, repository);
+      drop_upload(registry, repository, registry.location_of(answer));  // it was begun instead
     } catch (const LoginError&) {
       // May not read there: the blob is uploaded instead.
     } catch (const ConnectionFailure&) {
@@ -144,6 +165,7 @@ void BlobUpload::begin() {
   if (answer.status != 202) registry_.refuse(answer, fmt::format("a push to {}", repository_));
   location_ = registry_.location_of(answer);
   offset_ = 0;
+  memory_.save(location_);  // who goes on after us ends it, or uses it
   const auto least = parse_number<std::uint64_t>(answer.header("oci-chunk-min-length"));
   if (least && *least <= 1ULL << 40) chunk_bytes_ = std::max(chunk_bytes_, *least);
 }

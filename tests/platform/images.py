@@ -83,6 +83,7 @@ class Registry:
     def __init__(self, folder, port=None):
         self.port = port or free_port()
         self.host = f"127.0.0.1:{self.port}"
+        self.folder = folder / "registry"
         config = folder / "registry.yml"
         config.write_text(f"version: 0.1\nlog: {{level: warn}}\n"
                           f"storage: {{filesystem: {{rootdirectory: {folder}/registry}}}}\n"

@@ -1,6 +1,6 @@
-"""Platforms that are killed at any moment: all trainings end, none twice, no webhook is lost."""
+"""Platforms, runners and trainers that are killed at any moment: all trainings end, none twice, no
+webhook is lost, and nothing is left that nobody knows of."""
 
-import collections
 import os
 import random
 import signal
@@ -9,83 +9,37 @@ import time
 import pytest
 from harness import wait_until
 
-from images import make_weights
-from platforms import TERMINAL, Platform
+from hunt import Hunt
+from images import Registry
+from platforms import Platform
 
-FULL = os.environ.get("DREAM_FULL") == "1"
-KILLS = 100 if FULL else 6
-BATCH = 40 if FULL else 8
-
-
-def ended(platform, made):
-    try:
-        return all(platform.training(identity)["status"] in TERMINAL for identity in made)
-    except OSError:
-        return False
+KILLS = 100 if os.environ.get("DREAM_FULL") == "1" else 6
 
 
-def check(platform, made, trainer, receiver):
-    for identity in made:
-        training = platform.training(identity)
-        assert training["status"] == "succeeded", training
-        # One end, one webhook; a receiver that was told twice was told the same.
-        wait_until(lambda: receiver.of(identity), 60, f"the webhook of {identity}")
-        ids = {headers["webhook-id"] for headers, body in zip(receiver.headers, receiver.bodies)
-               if body["id"] == identity}
-        assert len(ids) == 1, training
-        assert {body["version"] for body in receiver.of(identity)} == {training["version"]}
-    done = collections.Counter(i for i, status in trainer.outcomes if status == "succeeded")
-    assert set(done.values()) == {1}, "a training was done twice although its trainer lived"
+@pytest.fixture
+def registry(tmp_path):
+    with Registry(tmp_path) as running:
+        yield running
 
 
-def create_all(platform, receiver, count):
-    made = []
-    for i in range(count):
-        if i % 4 == 3:
-            made.append(platform.create(
-                weights=platform.upload(make_weights(str(i)), "output.zip"),
-                webhook_completed=receiver.url))
-        else:
-            made.append(platform.create(
-                input={"instance_prompt": f"photo {i}", "seconds": random.uniform(0.2, 2),
-                       **({"instance_data": platform.upload()} if i % 2 else {})},
-                webhook_completed=receiver.url))
-    return made
+def hunt(tmp_path, template, database, receiver, registry, **how):
+    with Hunt(tmp_path, template, database, receiver, registry, **how) as running:
+        running.run(KILLS)
+        running.check()
+        print(f"\n{KILLS} kills {dict(running.kills)}: {len(running.made)} trainings ended once")
+        if KILLS >= 100:
+            assert min(running.kills[kind] for kind in ("platform", "runner", "trainer")) >= 10
 
 
-def test_one_platform_that_is_killed(tmp_path, trainer, template, database, receiver):
+def test_one_platform(tmp_path, template, database, receiver, registry):
     random.seed(8)
-    with Platform(tmp_path / "data", trainer=trainer.url, template=template, database=database,
-                  args=["--trainings-at-once", "4"]) as platform:
-        made = create_all(platform, receiver, BATCH)
-        for _ in range(KILLS):
-            time.sleep(random.uniform(0.1, 1.5))
-            platform.end(signal.SIGKILL)
-            platform.start()
-        wait_until(lambda: ended(platform, made), 240, "the end of all trainings")
-        runs = [identity for identity in made if identity in trainer.begun]
-        assert len(runs) == len([i for i in range(BATCH) if i % 4 != 3])
-        check(platform, made, trainer, receiver)
+    hunt(tmp_path, template, database, receiver, registry, platforms=1, at_once=4)
 
 
-def test_three_platforms_that_are_killed(tmp_path, trainer, template, cluster, receiver):
-    random.seed(9)
-    database = cluster.new_database()
-    common = {"trainer": trainer.url, "template": template, "database": database,
-              "args": ["--trainings-at-once", "2"]}
+def test_three_platforms_on_one_database(tmp_path, template, cluster, receiver, registry):
     # All on one machine here, so they share the folder of blobs.
-    first = Platform(tmp_path / "data", **common)
-    with first, Platform(tmp_path / "data", **common) as second, \
-            Platform(tmp_path / "data", **common) as third:
-        platforms = [first, second, third]
-        made = create_all(first, receiver, BATCH)
-        for _ in range(KILLS):
-            time.sleep(random.uniform(0.1, 1.0))
-            victim = random.choice(platforms)
-            victim.end(signal.SIGKILL)
-            victim.start()
-        wait_until(lambda: ended(second, made), 240, "the end of all trainings")
-        check(third, made, trainer, receiver)
+    random.seed(9)
+    hunt(tmp_path, template, cluster.new_database(), receiver, registry, platforms=3, at_once=2)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

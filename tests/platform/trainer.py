@@ -3,14 +3,18 @@
 import base64
 import http.server
 import json
+import pathlib
+import sys
 import threading
 import time
 import urllib.error
 import urllib.request
 
-from harness import LocalServer
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "http"))
 
-from images import make_weights
+from harness import LocalServer  # noqa: E402
+
+from images import make_weights  # noqa: E402
 
 PROPERTIES = {
     "instance_prompt": {"type": "string", "x-order": 0},
@@ -47,14 +51,15 @@ class Run:
                 {"Content-Type": "application/json"}, method="POST")
             try:
                 urllib.request.urlopen(request, timeout=10).close()
-                return
+                return True
             except urllib.error.HTTPError as error:
                 if error.code < 500 and error.code != 429:
                     self.trainer.refused.append(error.code)
-                    return
+                    return False
             except OSError:
                 pass
             time.sleep(0.1 * 2 ** attempt)
+        return False
 
     def run(self):
         inputs = self.body["input"]
@@ -73,7 +78,8 @@ class Run:
                 self.tell(self.snapshot("processing"))
         outcome = self.outcome(inputs)
         self.trainer.ended(self.identity, outcome["status"])
-        self.tell(outcome, tries=12)
+        if self.tell(outcome, tries=12):
+            self.trainer.told(self.identity, outcome["status"])
 
     def outcome(self, inputs):
         if self.canceled.is_set():
@@ -147,3 +153,23 @@ class Trainer(LocalServer):
         with self.lock:
             self.running.pop(identity, None)
             self.outcomes.append((identity, status))
+
+    def told(self, identity, status):
+        """The platform has taken the report of the end."""
+
+
+class JournalTrainer(Trainer):
+    """In a process of its own that may be killed: what the platform took is in a file."""
+
+    def __init__(self, port, journal):
+        self.journal = journal
+        super().__init__(port=port)
+
+    def told(self, identity, status):
+        with open(self.journal, "a") as file:
+            file.write(f"{identity} {status}\n")
+
+
+if __name__ == "__main__":
+    JournalTrainer(int(sys.argv[1]), sys.argv[2])
+    threading.Event().wait()

@@ -13,6 +13,7 @@ from trainer import Trainer  # noqa: E402
 
 from playground import Playground, png_bytes  # noqa: E402
 
+expect.set_options(timeout=20_000)  # many tests may share few cores
 TOKEN = "anna-has-a-long-token"
 STEPS = 40  # that the bar of a training shows
 
