@@ -126,7 +126,7 @@ class Hunt:
         return True
 
     def first_try(self, identity):
-        """A step is tried three times: the second of two kills may come before the first is seen."""
+        """Three are allowed, and a second kill may come before the first is seen."""
         training = self.known.get(identity)
         return training is not None and training["steps"][0]["attempt"] <= 1
 
@@ -197,7 +197,7 @@ class Hunt:
         self.platforms[0].end()
         self.platforms[0].start()  # sweeps what is old and nobody's
         assert list((blobs / "incoming").iterdir()) == []
-        # Of an upload that was given up on, the registry keeps the folder and its state of the hash.
+        # Of one that was given up on, the registry keeps the folder and the state of its hash.
         begun = list(self.registry.folder.rglob("_uploads/*/startedat"))
         assert begun == [], "uploads that were begun in the registry and never ended"
 
