@@ -257,7 +257,7 @@ def test_what_can_be_trained_with(platform):
 
 
 def test_other_sites_may_not_use_a_browser_of_this_machine(platform):
-    """There are no tokens: whoever is on this machine may do all, its browser's sites may not."""
+    """There are no tokens: programs of this machine may do all, its browser's sites may not."""
     pixel = {"Content-Type": "text/plain"}
     for headers in ({"Origin": "https://other.example"}, {"Sec-Fetch-Site": "cross-site"},
                     {"Host": "other.example"}):
