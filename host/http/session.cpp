@@ -13,6 +13,7 @@
 #include <boost/beast/http/error.hpp>
 #include <cctype>
 
+#include "host/http/framing.hpp"
 #include "host/http/response_head.hpp"
 #include "host/http/tls.hpp"
 
@@ -166,6 +167,9 @@ asio::awaitable<bool> Session::read_request(Parser& parser) {
   deadline_.set(limits_.header);
   while (!parser.is_header_done()) {
     error_code error;
+    const auto come = buffer_.data();
+    if (router_.takes_uploads() && prefer_chunks({static_cast<char*>(come.data()), come.size()}))
+      stopping_ = true;
     const bool wants_more = feed(parser, error);
     if (error) co_return co_await refuse(error);
     if (!wants_more) continue;

@@ -24,7 +24,10 @@ def put(folder, data):
     return {"digest": digest(data), "size": len(data)}
 
 
-def make_template(folder):
+EMPTY_SCHEMA = {"openapi": "3.0.2", "info": {"title": "Cog", "version": "0.1.0"}, "paths": {}}
+
+
+def make_template(folder, schema=EMPTY_SCHEMA):
     """An OCI layout with one layer, and the labels that Cog writes."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
@@ -34,7 +37,6 @@ def make_template(folder):
         tar.addfile(member, io.BytesIO(content))
     plain = buffer.getvalue()
     layer = put(folder, gzip.compress(plain, mtime=0))
-    schema = {"openapi": "3.0.2", "info": {"title": "Cog", "version": "0.1.0"}, "paths": {}}
     config = put(folder, json.dumps({
         "architecture": "amd64", "os": "linux", "created": "2023-04-01T00:00:00Z",
         "config": {"WorkingDir": "/src", "Cmd": ["python", "-m", "cog.server.http"],

@@ -1,19 +1,15 @@
 """The Dreambooth API as its clients of 2022 and 2023 speak it, and what we add."""
 
-import http.client
 import json
 import re
 import urllib.request
 
-import pytest
-from harness import wait_until
 
 from images import make_pictures, make_weights
 from platforms import TRAINER, Platform
 
 VERSION = re.compile(r"[0-9a-f]{64}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-TEMPLATE = "b65d36e378a01ef81d81ba49be7deb127e9bb8b74a28af3aa0eaca16b9bcd0eb"
 
 
 def inputs(platform, **more):
@@ -56,81 +52,6 @@ def test_upload_then_train_as_the_blog_has_it(platform, trainer):
     assert trainer.bodies[training["id"]]["input"] == body["input"]
     with urllib.request.urlopen(ended["output"]["weights"]) as reply:
         assert reply.read() == make_weights(body["input"]["instance_prompt"])
-
-
-def chunked_put(url, data):
-    """As the Ruby client streams a file."""
-    host, path = re.fullmatch(r"http://([^/]+)(.*)", url).groups()
-    connection = http.client.HTTPConnection(host)
-    pieces = (data[i:i + 100] for i in range(0, len(data), 100))
-    connection.request("PUT", path, pieces, {"Transfer-Encoding": "chunked"}, encode_chunked=True)
-    answer = connection.getresponse()
-    assert answer.status == 200 and answer.read() == b""
-
-
-def plain_put(url, data):
-    urllib.request.urlopen(urllib.request.Request(url, data, method="PUT"))
-
-
-def put_with_login(url, data):
-    urllib.request.urlopen(urllib.request.Request(
-        url, data, {"Authorization": "Token secret-token", "Content-Type": "application/zip"},
-        method="PUT"))
-
-
-# Who, how the token is given, whether JSON is called that, how the zip goes up, what else is sent.
-CLIENTS = [
-    ("dreambooth-action", "Token", True, plain_put,
-     {"trainer_version": TRAINER, "template_version": TEMPLATE}),
-    ("photoshot", "Token", True, None, {"trainer_version": TRAINER, "webhook_completed": "HOOK"}),
-    ("ai-pet-photo", "Token", True, None, {"webhook_completed": "HOOK?secret=hunter2&projectId=7"}),
-    ("replicate-ruby", "Token", False, chunked_put, {"webhook": "HOOK"}),
-    ("replicate-php", "Token", True, put_with_login, {"webhook_completed": ""}),
-    ("Dough", "Token", False, plain_put, {"template_version": "b65d36e3", "notes": ""}),
-    ("Delphi", "Token", False, None, {"trainer_version": None, "webhook_completed": None}),
-    ("revised blog", "Bearer", True, plain_put, {"notes": None}),
-    ("a shouting proxy", "TOKEN", True, None, {}),
-]
-
-
-@pytest.mark.parametrize("name,scheme,typed,put,fields", CLIENTS, ids=[c[0] for c in CLIENTS])
-def test_clients(name, scheme, typed, put, fields, tmp_path, trainer, template, receiver):
-    args = ["--template", f"controlnet-normal={template}"]
-    with Platform(tmp_path / "data", trainer=trainer.url, template=template,
-                  tokens="secret-token", args=args) as platform:
-        login = {"Authorization": f"{scheme} secret-token"}
-        typing = {"Content-Type": "application/json"} if typed else {"Content-Type": ""}
-        data = {"instance_prompt": "a photo of cjw person", "max_train_steps": 3000}
-        if put:
-            answer = platform.post("/v1/upload/data.zip", headers=login)
-            assert answer.status == 200  # one client takes anything else for an error
-            put(answer.json["upload_url"], make_pictures())
-            data["instance_data"] = answer.json["serving_url"]
-        else:
-            data["instance_data"] = platform.upload()
-        fields = {key: value.replace("HOOK", receiver.url) if isinstance(value, str) else value
-                  for key, value in fields.items()}
-        body = json.dumps({"input": data, "model": "anna/me", **fields})
-        created = platform.post("/v1/trainings", body, headers={**login, **typing})
-        assert created.status == 201, created.text
-        assert created.json["status"] == "queued"  # another one fails on anything else
-        seen = set()
-
-        def ended():
-            training = platform.get(f"/v1/trainings/{created.json['id']}", headers=login).json
-            seen.add(training["status"])
-            return training if training["status"] in ("succeeded", "failed") else None
-
-        training = wait_until(ended, 60, "the end")
-        assert training["status"] == "succeeded", training
-        assert seen <= {"queued", "starting", "processing", "pushing", "succeeded"}
-        assert VERSION.fullmatch(training["version"])
-        hook = fields.get("webhook_completed") or fields.get("webhook")
-        if hook:
-            told = receiver.terminal(created.json["id"])
-            assert told["version"] == training["version"] and told["status"] == "succeeded"
-            assert told["webhook_completed"] == hook
-        assert "hunter2" not in platform.log()
 
 
 def test_the_training_is_a_prediction_too(platform):

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from harness import wait_until
+from report import add_to_report
 
 from hunt import Hunt
 from images import Registry
@@ -26,7 +27,7 @@ def hunt(tmp_path, template, database, receiver, registry, **how):
     with Hunt(tmp_path, template, database, receiver, registry, **how) as running:
         running.run(KILLS)
         running.check()
-        print(f"\n{KILLS} kills {dict(running.kills)}: {len(running.made)} trainings ended once")
+        add_to_report("kills", {"kills": dict(running.kills), "trainings": len(running.made)})
         if KILLS >= 100:
             assert min(running.kills[kind] for kind in ("platform", "runner", "trainer")) >= 10
 

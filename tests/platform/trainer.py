@@ -16,17 +16,18 @@ from harness import LocalServer  # noqa: E402
 
 from images import make_weights  # noqa: E402
 
-PROPERTIES = {
-    "instance_prompt": {"type": "string", "x-order": 0},
-    "instance_data": {"type": "string", "format": "uri", "x-order": 1},
-    "max_train_steps": {"type": "integer", "minimum": 1, "maximum": 10000, "x-order": 2},
-    "learning_rate": {"type": "number", "x-order": 3},
-    "lr_scheduler": {"allOf": [{"$ref": "#/components/schemas/lr_scheduler"}], "x-order": 4},
-    "train_text_encoder": {"type": "boolean", "x-order": 5},
-    "seconds": {"type": "number", "x-order": 6},
-    "fail": {"type": "string", "x-order": 7},
-    "output": {"type": "string", "x-order": 8},
+# The inputs of the Stable Diffusion trainers that the Dreambooth API had, and what steers a test.
+TEXT, WHOLE, NUMBER, FLAG = ({"type": kind} for kind in ("string", "integer", "number", "boolean"))
+ARCHIVE = {"type": "string", "format": "uri"}
+INPUTS = {
+    "instance_prompt": TEXT, "class_prompt": TEXT, "instance_data": ARCHIVE, "class_data": ARCHIVE,
+    "max_train_steps": {**WHOLE, "minimum": 1, "maximum": 10000}, "learning_rate": NUMBER,
+    "lr_scheduler": {"allOf": [{"$ref": "#/components/schemas/lr_scheduler"}]},
+    "train_text_encoder": FLAG, "num_class_images": WHOLE, "ckpt_base": ARCHIVE,
+    "lr_warmup_steps": WHOLE, "gradient_accumulation_steps": WHOLE, "gradient_checkpointing": FLAG,
+    "train_batch_size": WHOLE, "seconds": NUMBER, "fail": TEXT, "output": TEXT,
 }
+PROPERTIES = {name: {**kind, "x-order": i} for i, (name, kind) in enumerate(INPUTS.items())}
 DOCUMENT = {"openapi": "3.0.2", "paths": {"/predictions": {"post": {}}}, "components": {"schemas": {
     "Input": {"type": "object", "required": ["instance_prompt"], "properties": PROPERTIES},
     "lr_scheduler": {"type": "string", "enum": ["constant", "linear"]}}}}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Callable
 
 from conformance_report import print_conformance
+from platform_report import print_platform
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
@@ -140,14 +141,14 @@ FAULTS = [path for name in ("test_faults*.py", "test_kill_runs.py", "test_isolat
           for path in sorted((ROOT / "tests/http").glob(name))]
 
 
-def conformance(full):
-    """Beside the real Cog server, and its tests; closes with what came of them."""
+def reported(folder, full, show, arguments=()):
+    """A suite that closes with what its tests found out."""
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.jsonl"
-        counts = pytest("conformance", full, arguments=[DIFFERENTIAL, *FAULTS],
-                        environment={"DREAM_CONFORMANCE_REPORT": str(report)})
+        counts = pytest(folder, full, arguments=arguments,
+                        environment={"DREAM_TEST_REPORT": str(report)})
         if report.exists():
-            print_conformance(report)
+            show(report)
     return counts
 
 
@@ -160,12 +161,13 @@ ALL = {
                   lambda full: pytest("http", full, arguments=[
                       f"--ignore={path}" for path in (DIFFERENTIAL, *FAULTS)])),
     "conformance": Suite("the Cog wire beside the real server, its own tests, faults, load",
-                         conformance),
+                         lambda full: reported("conformance", full, print_conformance,
+                                               [DIFFERENTIAL, *FAULTS])),
     "cli": Suite("the dream program, as typed", lambda full: pytest("cli", full)),
     "oci": Suite("images: built, pushed over bad lines, judged by skopeo and umoci",
                  lambda full: pytest("oci", full)),
-    "platform": Suite("the Dreambooth API and its steps, on SQLite and PostgreSQL, with kills",
-                      lambda full: pytest("platform", full)),
+    "platform": Suite("the Dreambooth and Replicate APIs, their clients, steps, with kills",
+                      lambda full: reported("platform", full, print_platform)),
     "web": Suite("the playground in a browser", lambda full: pytest("web", full)),
     "asan": Suite("unit tests of the torch-free rooms under ASan and UBSan (CI: the parsers)",
                   lambda full: sanitized("asan", full)),

@@ -71,6 +71,32 @@ TEST_F(BodySinkTest, TakesChunks) {
   EXPECT_EQ(kept.bytes, "helloabc");
 }
 
+TEST_F(BodySinkTest, ChunksWinOverALengthAndEndTheConnection) {
+  serve_uploads();
+  const std::string chunks = "5\r\nhello\r\n3\r\nabc\r\n0\r\n\r\n";
+  const std::string next = "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (const char* head : {"Content-Length: 8\r\nTransfer-Encoding: chunked\r\n\r\n",
+                           "transfer-encoding:Chunked\r\ncontent-length: 3\r\n\r\n"}) {
+    kept.bytes.clear();
+    Connection client(port);
+    client.send("PUT /up/x HTTP/1.1\r\nHost: x\r\n" + (head + chunks) + next);
+    const std::string answers = client.read_until("\r\n\r\nplain");
+    EXPECT_NE(answers.find("kept 8"), std::string::npos) << answers;
+    EXPECT_EQ(answers.find("\r\n\r\nplain"), std::string::npos) << answers;
+    EXPECT_EQ(kept.bytes, "helloabc");
+  }
+  for (const char* head : {"Content-Length: 8\r\nContent-Length: 8\r\n"
+                           "Transfer-Encoding: chunked\r\n",
+                           "Content-Length: 8\r\nTransfer-Encoding: gzip\r\n",
+                           "Content-Length: 8\r\nTransfer-Encoding: chunked, gzip\r\n",
+                           "Content-Length: 8\r\nTransfer-Encoding: chunked\r\n"
+                           "Transfer-Encoding: chunked\r\n"}) {
+    EXPECT_NE(put("/up/x", std::string(head) + "\r\n" + chunks, "\r\n\r\n").find(" 400 "),
+              std::string::npos)
+        << head;
+  }
+}
+
 TEST_F(BodySinkTest, IsBounded) {
   serve_uploads();
   EXPECT_NE(put("/up/x", "Content-Length: 1001\r\n\r\n", "exceeded").find(" 413 "),
