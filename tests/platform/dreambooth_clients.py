@@ -28,6 +28,13 @@ TEMPLATES = {
 }
 BOT_TEMPLATE = "e9639aebcd8c92810d487efe5df25078b350583d83228867b35ae4aee6557a2c"
 
+# What they tell the trainer of Stable Diffusion 1.5, and its variants, besides what is tested here.
+MORE_INPUTS = {name: {"type": kind} for kind, names in {
+    "string": ("class_prompt", "class_data", "ckpt_base"),
+    "integer": ("num_class_images", "lr_warmup_steps", "gradient_accumulation_steps",
+                "train_batch_size"),
+    "boolean": ("gradient_checkpointing",)}.items() for name in names}
+
 
 def prompts(data, **more):
     return {"instance_prompt": "a photo of a cjw person", "class_prompt": "a photo of a person",

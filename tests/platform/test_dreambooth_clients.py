@@ -8,7 +8,7 @@ import pytest
 from harness import LocalServer, free_port, wait_until
 from report import add_to_report
 
-from dreambooth_clients import BOT_TEMPLATE, CLIENTS, TEMPLATES, Caller
+from dreambooth_clients import BOT_TEMPLATE, CLIENTS, MORE_INPUTS, TEMPLATES, Caller
 from images import make_pictures
 from platforms import WEBHOOK_SECRET, Platform
 from signatures import problem_of
@@ -60,7 +60,7 @@ def platform(tmp_path_factory, template):
     for pose in TEMPLATES:
         args += ["--template", f"controlnet-{pose}={template}"]
     port = free_port()
-    with Trainer() as trainer, Platform(
+    with Trainer(more_inputs=MORE_INPUTS) as trainer, Platform(
             tmp_path_factory.mktemp("clients") / "data", trainer=trainer.url, template=template,
             tokens=f"anna={TOKEN}", args=args, port=port,
             public_url=f"http://127.0.0.1:{port}") as running:

@@ -16,21 +16,24 @@ from harness import LocalServer  # noqa: E402
 
 from images import make_weights  # noqa: E402
 
-# The inputs of the Stable Diffusion trainers that the Dreambooth API had, and what steers a test.
-TEXT, WHOLE, NUMBER, FLAG = ({"type": kind} for kind in ("string", "integer", "number", "boolean"))
-ARCHIVE = {"type": "string", "format": "uri"}
-INPUTS = {
-    "instance_prompt": TEXT, "class_prompt": TEXT, "instance_data": ARCHIVE, "class_data": ARCHIVE,
-    "max_train_steps": {**WHOLE, "minimum": 1, "maximum": 10000}, "learning_rate": NUMBER,
-    "lr_scheduler": {"allOf": [{"$ref": "#/components/schemas/lr_scheduler"}]},
-    "train_text_encoder": FLAG, "num_class_images": WHOLE, "ckpt_base": ARCHIVE,
-    "lr_warmup_steps": WHOLE, "gradient_accumulation_steps": WHOLE, "gradient_checkpointing": FLAG,
-    "train_batch_size": WHOLE, "seconds": NUMBER, "fail": TEXT, "output": TEXT,
+PROPERTIES = {
+    "instance_prompt": {"type": "string", "x-order": 0},
+    "instance_data": {"type": "string", "format": "uri", "x-order": 1},
+    "max_train_steps": {"type": "integer", "minimum": 1, "maximum": 10000, "x-order": 2},
+    "learning_rate": {"type": "number", "x-order": 3},
+    "lr_scheduler": {"allOf": [{"$ref": "#/components/schemas/lr_scheduler"}], "x-order": 4},
+    "train_text_encoder": {"type": "boolean", "x-order": 5},
+    "seconds": {"type": "number", "x-order": 6},
+    "fail": {"type": "string", "x-order": 7},
+    "output": {"type": "string", "x-order": 8},
 }
-PROPERTIES = {name: {**kind, "x-order": i} for i, (name, kind) in enumerate(INPUTS.items())}
-DOCUMENT = {"openapi": "3.0.2", "paths": {"/predictions": {"post": {}}}, "components": {"schemas": {
-    "Input": {"type": "object", "required": ["instance_prompt"], "properties": PROPERTIES},
-    "lr_scheduler": {"type": "string", "enum": ["constant", "linear"]}}}}
+
+
+def document(more_inputs):
+    inputs = {"type": "object", "required": ["instance_prompt"],
+              "properties": PROPERTIES | more_inputs}
+    return {"openapi": "3.0.2", "paths": {"/predictions": {"post": {}}}, "components": {"schemas": {
+        "Input": inputs, "lr_scheduler": {"type": "string", "enum": ["constant", "linear"]}}}}
 
 
 class Run:
@@ -87,13 +90,21 @@ class Run:
             return self.snapshot("canceled")
         if "fail" in inputs:
             return self.snapshot("failed", error=inputs["fail"])
-        output = inputs.get("output") or ("data:application/zip;base64," + base64.b64encode(
-            make_weights(inputs["instance_prompt"])).decode())
+        output = inputs.get("output") or self.trainer.output_url() or self.small_weights(inputs)
         return self.snapshot("succeeded", output=output, metrics={"predict_time": 1.5})
+
+    @staticmethod
+    def small_weights(inputs):
+        weights = make_weights(inputs["instance_prompt"])
+        return "data:application/zip;base64," + base64.b64encode(weights).decode()
 
 
 class Trainer(LocalServer):
-    def __init__(self, capacity=100, port=0):
+    """`weights`: an output.zip that every training gives, by URL; else each gives a small one of
+    its own, as a data URL. `more_inputs`: as a schema has them."""
+
+    def __init__(self, capacity=100, port=0, weights=None, more_inputs=None):
+        self.weights, self.document = weights, document(more_inputs or {})
         self.capacity, self.running, self.begun, self.cancels = capacity, {}, [], []
         self.bodies, self.refused, self.outcomes = {}, [], []
         self.lock = threading.Lock()
@@ -102,8 +113,10 @@ class Trainer(LocalServer):
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
+                if self.path == "/output.zip":
+                    return self.answer_bytes(200, trainer.weights, "application/zip")
                 status = "BUSY" if len(trainer.running) >= trainer.capacity else "READY"
-                pages = {"/openapi.json": DOCUMENT, "/health-check": {
+                pages = {"/openapi.json": trainer.document, "/health-check": {
                     "status": status, "setup": {"started_at": trainer.started_at}}}
                 self.answer(200 if self.path in pages else 404, pages.get(self.path, {}))
 
@@ -120,12 +133,14 @@ class Trainer(LocalServer):
                 self.answer(200 if run else 404, {})
 
             def answer(self, status, body):
-                text = json.dumps(body).encode()
+                self.answer_bytes(status, json.dumps(body).encode(), "application/json")
+
+            def answer_bytes(self, status, content, kind):
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text)))
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(text)
+                self.wfile.write(content)
 
             def log_message(self, *arguments):
                 pass
@@ -135,6 +150,9 @@ class Trainer(LocalServer):
     def line(self, step):
         """What a run prints after so many steps."""
         return f" step {step}\n"
+
+    def output_url(self):
+        return f"{self.url}/output.zip" if self.weights else None
 
     def begin(self, identity, body):
         with self.lock:

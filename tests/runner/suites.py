@@ -141,15 +141,36 @@ FAULTS = [path for name in ("test_faults*.py", "test_kill_runs.py", "test_isolat
           for path in sorted((ROOT / "tests/http").glob(name))]
 
 
-def reported(folder, full, show, arguments=()):
-    """A suite that closes with what its tests found out."""
+# What pushes to a registry; the rest of tests/oci builds.
+REGISTRY = [ROOT / "tests/oci" / name for name in ("test_push.py", "test_faults.py")]
+BUILDS = [path for path in sorted((ROOT / "tests/oci").glob("test_*.py")) if path not in REGISTRY]
+
+
+def reported(show, *runs):
+    """A suite that closes with what its tests found out; `runs`: environment → (passed, failed)."""
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.jsonl"
-        counts = pytest(folder, full, arguments=arguments,
-                        environment={"DREAM_TEST_REPORT": str(report)})
+        counts = [run({"DREAM_TEST_REPORT": str(report)}) for run in runs]
         if report.exists():
             show(report)
-    return counts
+    return tuple(map(sum, zip(*counts)))
+
+
+def conformance(full):
+    """Beside the real Cog server, and its tests."""
+    return reported(print_conformance, lambda environment: pytest(
+        "conformance", full, arguments=[DIFFERENTIAL, *FAULTS], environment=environment))
+
+
+def platform(full):
+    return reported(
+        print_platform, lambda environment: pytest("platform", full, environment=environment),
+        lambda environment: pytest("oci", full, arguments=without(BUILDS),
+                                   environment=environment))
+
+
+def without(paths):
+    return [f"--ignore={path}" for path in paths]
 
 
 ALL = {
@@ -158,16 +179,13 @@ ALL = {
     "parity": Suite("engine against diffusers and transformers, live",
                     lambda full: pytest("parity", full, arguments=IN_PAIRS)),
     "http": Suite("the server as clients see it, workers and crashes",
-                  lambda full: pytest("http", full, arguments=[
-                      f"--ignore={path}" for path in (DIFFERENTIAL, *FAULTS)])),
+                  lambda full: pytest("http", full, arguments=without([DIFFERENTIAL, *FAULTS]))),
     "conformance": Suite("the Cog wire beside the real server, its own tests, faults, load",
-                         lambda full: reported("conformance", full, print_conformance,
-                                               [DIFFERENTIAL, *FAULTS])),
+                         conformance),
     "cli": Suite("the dream program, as typed", lambda full: pytest("cli", full)),
-    "oci": Suite("images: built, pushed over bad lines, judged by skopeo and umoci",
-                 lambda full: pytest("oci", full)),
-    "platform": Suite("the Dreambooth and Replicate APIs, their clients, steps, with kills",
-                      lambda full: reported("platform", full, print_platform)),
+    "oci": Suite("images: built, judged by skopeo and umoci",
+                 lambda full: pytest("oci", full, arguments=without(REGISTRY))),
+    "platform": Suite("the Dreambooth API: its clients, steps, registries, with kills", platform),
     "web": Suite("the playground in a browser", lambda full: pytest("web", full)),
     "asan": Suite("unit tests of the torch-free rooms under ASan and UBSan (CI: the parsers)",
                   lambda full: sanitized("asan", full)),
