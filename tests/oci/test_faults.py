@@ -188,6 +188,26 @@ def test_a_killed_push_is_gone_on_with(built, dream, proxy, repository, environm
     arrived()
 
 
+def test_an_upload_that_a_killed_push_began_is_used(built, dream, proxy, repository, environment,
+                                                    arrived):
+    """Also where a blob goes in one request: the registry is left with none that nobody ends."""
+    command = ["push", f"{built[0]}:mine", f"{proxy.name}/{repository}:x"]
+    proxy.pause_s = 1
+    running = subprocess.Popen([DREAM, *command], env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while proxy.count("PUT", UPLOAD) < 1 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    running.kill()
+    running.wait()
+    time.sleep(1.3)  # its client is gone: the blob never arrives
+    proxy.pause_s = 0
+    assert dream(*command).returncode == 0
+    uploads = [path.split("?")[0] for method, path, _ in proxy.requests
+               if method == "PUT" and "/blobs/uploads/" in path]
+    assert uploads[0] == uploads[1], "the upload that was begun is ended"
+    arrived()
+
+
 def test_ctrl_c_ends_a_push_at_once(built, proxy, repository, environment):
     proxy.pause_s = 0.3
     running = subprocess.Popen([DREAM, "push", f"{built[0]}:mine", f"{proxy.name}/{repository}:x",

@@ -206,7 +206,7 @@ class Hunt:
         sent = [path for path in begun if path.exists() and path.stat().st_size > 0]
         assert sent == [], f"uploads of the registry that were never ended: {sent}"
         # Who is killed while the registry answers that an upload is begun knows of none.
-        few = 1 + self.kills["platform"] // 20
+        few = 2 + self.kills["platform"] // 5
         assert len(begun) <= few, f"{len(begun)} uploads were begun, and nothing was sent"
 
     def query(self, statement):
