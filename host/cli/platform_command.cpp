@@ -21,6 +21,8 @@ struct PlatformFlags {
   std::vector<std::string> aliases;
   std::string token_file;
   std::string signing_file;
+  std::string blobs;
+  std::uint64_t blob_copies = 32ULL << 30;
   bool allow_private_urls = false;
 };
 
@@ -46,11 +48,22 @@ Catalogue catalogue_of(const PlatformFlags& flags) {
   return catalogue;
 }
 
+// The store that --blobs names, and its keys. Trainers that this process starts shall not have the
+// latter: templates are other people's code.
+std::optional<s3::BlobOptions> s3_of(const PlatformFlags& flags) {
+  if (flags.blobs.empty()) return std::nullopt;
+  s3::BlobOptions options{s3::parse_address(flags.blobs), s3::Credentials::from_environment(), {},
+                          flags.blob_copies};
+  for (const char* const name : {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}) ::unsetenv(name);
+  return options;
+}
+
 int run_platform(const PlatformFlags& flags) {
   PlatformOptions options = flags.options;
   try {
     options.accounts = accounts_of(flags);
     options.catalogue = catalogue_of(flags);
+    options.s3 = s3_of(flags);
   } catch (const std::invalid_argument& error) {
     throw UsageError(error.what());
   }
@@ -82,6 +95,17 @@ void add_server_flags(CLI::App& platform, PlatformFlags& flags) {
                   "database; else SQLite in --data")
       ->envname("DREAM_DATABASE")
       ->type_name("ADDRESS");
+  platform
+      .add_option("--blobs", flags.blobs,
+                  "Files in an S3-compatible store: s3://BUCKET/PREFIX?endpoint=URL&region=NAME,\n"
+                  "with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; else they lie in --data")
+      ->envname("DREAM_BLOBS")
+      ->type_name("ADDRESS");
+  platform
+      .add_option("--blob-copies", flags.blob_copies,
+                  "Of files in a store, how much stays in --data too when nobody uses it; 0: all")
+      ->transform(CLI::AsSizeValue(false))
+      ->type_name("SIZE");
   platform
       .add_option("--public-url", options.public_url,
                   "How clients and trainers reach this; else as each of them does")
@@ -131,6 +155,11 @@ void add_work_flags(CLI::App& platform, PlatformFlags& flags) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
       ->type_name("N");
+  platform
+      .add_option("--most-uploads", options.limits.account_bytes,
+                  "Size of all uploads of an account, e.g. 100GB; 0: no limit")
+      ->transform(CLI::AsSizeValue(true))
+      ->type_name("SIZE");
   platform.add_option("--least-pictures", options.limits.dataset.least_pictures,
                       "Pictures that an archive of instance_data must have")
       ->check(CLI::Range(1, 10000))

@@ -34,6 +34,11 @@ ApiAnswer PlatformApi::answer_of(const Handler& handler, Request& request) {
     Refusal refusal(503, "The platform's database cannot be used at the moment");
     refusal.retry_after_s = 2;
     return {problem_answer(refusal)};
+  } catch (const BlobsUnavailable& error) {
+    spdlog::error("{} {}: {}", request.method, request.path, error.what());
+    Refusal refusal(503, "The platform's store of files cannot be used at the moment");
+    refusal.retry_after_s = 5;
+    return {problem_answer(refusal)};
   } catch (const std::exception& error) {
     spdlog::error("{} {}: {}", request.method, request.path, error.what());
     return {problem_answer(Refusal(500, "Internal server error"))};

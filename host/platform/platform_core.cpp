@@ -25,6 +25,14 @@ sql::Pool open_tables(const PlatformOptions& options) {
   return sql::Pool(address_of(options));
 }
 
+std::unique_ptr<BlobStore> open_store(const PlatformOptions& options) {
+  const auto folder = options.data / "blobs";
+  if (!options.s3) return open_blob_directory(folder);
+  s3::BlobOptions s3 = *options.s3;
+  s3.folder = folder;
+  return s3::open_blobs(s3);
+}
+
 std::string signing_secret(sql::Pool& pool) {
   migrate(pool);
   return shared_setting(pool, "capability_secret", new_id() + new_id());
@@ -43,7 +51,7 @@ PlatformCore::PlatformCore(const PlatformOptions& chosen, std::unique_ptr<Images
       options(chosen),
       images(std::move(image_tools)),
       pool(open_tables(chosen)),
-      blobs(open_blob_directory(chosen.data / "blobs")),
+      blobs(open_store(chosen)),
       capabilities(signing_secret(pool)),
       // The body is what GET shows at that moment, but for the logs, which may be large.
       announce([this](const Training& training,

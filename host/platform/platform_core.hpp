@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "host/downloads/address_rule.hpp"
@@ -13,6 +14,7 @@
 #include "host/platform/images.hpp"
 #include "host/platform/signing.hpp"
 #include "host/platform/training_view.hpp"
+#include "host/s3/blobs.hpp"
 #include "host/storage/blobs.hpp"
 #include "host/storage/files.hpp"
 #include "host/storage/models.hpp"
@@ -38,6 +40,7 @@ struct PlatformOptions {
   int port = 8000;  // 0 lets the system choose
   std::filesystem::path data;
   std::string database;    // empty: SQLite in `data`
+  std::optional<s3::BlobOptions> s3;  // nothing: blobs lie in `data` alone
   std::string public_url;  // how clients and trainers reach us; empty: as they do
   std::string registry;    // HOST or HOST/PREFIX; empty: images stay in `data`
   Accounts accounts;

@@ -14,6 +14,7 @@
 #include "host/platform/api.hpp"
 #include "host/platform/step_engine.hpp"
 #include "host/platform/training_stream.hpp"
+#include "host/telemetry/platform_metrics.hpp"
 #include "host/web/page_routes.hpp"
 
 namespace dream::host {
@@ -74,6 +75,7 @@ class PlatformServer {
   void shut_down() {
     spdlog::info("ending: what runs goes on with the next start");
     streams_.close_all();
+    core_.blobs->stop();
     server_.stop([this] { signals_.cancel(); });
     // A second signal does not wait for slow clients.
     signals_.async_wait([this](const boost::system::error_code& error, int) {
@@ -89,6 +91,13 @@ class PlatformServer {
         [this](const char* pattern, Router::SinkOpener open, PlatformApi::Handler handler) {
           router_.add_upload("PUT", pattern, std::move(open), handled(std::move(handler)));
         });
+    router_.add("GET", "/metrics", [this](std::shared_ptr<Exchange> exchange) {
+      const HttpCounts connections = server_.counts();  // of this thread
+      handled([this, connections](Request& request) -> ApiAnswer {
+        options_.accounts.of(request);  // whoever has a token
+        return {{200, metrics_type, platform_metrics(read_totals(core_.pool), connections)}};
+      })(std::move(exchange));
+    });
     router_.add("GET", "/streams/{capability}", [this](std::shared_ptr<Exchange> exchange) {
       streams_.open(std::move(exchange));
     });

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,12 @@ namespace dream::host {
 struct Blob {
   std::string sha256;  // hexadecimal
   std::uint64_t bytes = 0;
+};
+
+// A store elsewhere that does not answer, or refuses; what() says which and why, without secrets.
+class BlobsUnavailable : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
 };
 
 // A blob on this machine; the file stays while this lives, and must not be written.
@@ -30,7 +37,7 @@ class BlobWriter {
   virtual Blob finish() = 0;
 };
 
-// Safe from any thread, and for several processes at once.
+// Safe from any thread, and for several processes at once. Any call may throw BlobsUnavailable.
 class BlobStore {
  public:
   virtual ~BlobStore() = default;
@@ -43,6 +50,8 @@ class BlobStore {
   virtual void remove(const std::string& sha256) = 0;
   // Where files that are to be adopted are put together.
   virtual std::filesystem::path scratch() const = 0;
+  // The process ends: calls to a store elsewhere are broken off.
+  virtual void stop() {}
 };
 
 // In a directory: sha256/ab/abcdef…, unfinished ones in incoming/. Throws std::system_error if it

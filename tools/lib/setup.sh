@@ -30,6 +30,8 @@ cog_wheels=(cog==0.23.1 replicate==1.0.7)
 browser_wheels=(playwright==1.65.2 axe-playwright-python==0.1.8 greenlet==3.5.6)
 # Takes an OpenAPI document at its word; in an environment of its own, for what it asks for.
 schemathesis_wheel=schemathesis==4.32.5
+# An S3 server that checks signatures; in an environment of its own.
+s3_wheel=moto==5.2.5
 # Lints one. Runs on Debian's Node.
 redocly_package=@redocly/cli@1.34.20
 
@@ -122,6 +124,12 @@ install_document_tools() {
     npm install --prefix "$root/.deps/redocly" --no-save --no-audit --no-fund "$redocly_package"
 }
 
+install_s3_server() {
+  [ -d "$root/.deps/s3" ] || python3 -m venv "$root/.deps/s3"
+  install_tool s3 "$s3_wheel" "an S3 server" "$root/.deps/s3/bin/pip" install \
+    "${s3_wheel/==/[server,s3]==}"
+}
+
 # setup run|test
 setup() {
   log="$root/.deps/setup.log"
@@ -137,6 +145,7 @@ setup() {
   if [ "$1" = test ]; then
     install_oracles
     install_document_tools
+    install_s3_server
   fi
 }
 
