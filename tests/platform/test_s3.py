@@ -227,6 +227,22 @@ def test_the_store_is_away(run, store, proxy):
         assert platform.get("/v1/trainings").status == 200
 
 
+def test_trainers_that_it_starts_do_not_see_the_secret(tmp_path, store, prefix, template):
+    address = f"s3://models/{prefix}?endpoint={store.reached['url']}&region=eu-west-3"
+    env = store.environment() | {"DREAM_TEMPLATE_PATH": str(BUILD / "lib/dream/test_templates")}
+    with Platform(tmp_path / "data", template=template, env=env, args=[
+            "--blobs", address, "--trainer", "mine=template:returns_weights"]) as platform:
+        identity = platform.create(trainer_version="mine", input={
+            "instance_prompt": "x", "steps": 100_000, "instance_data": platform.upload()})
+        platform.wait_status(identity, "processing")
+        child = subprocess.run(["pgrep", "-P", str(platform.process.pid), "-f", "dream serve"],
+                               text=True, capture_output=True, check=True).stdout.split()[0]
+        seen = pathlib.Path(f"/proc/{child}/environ").read_text()
+        assert "DREAM_TEMPLATE_PATH=" in seen and "AWS_SECRET_ACCESS_KEY" not in seen
+        platform.post(f"/v1/trainings/{identity}/cancel")
+        assert platform.wait_end(identity)["status"] == "canceled"
+
+
 def start(tmp_path, address, env):
     return subprocess.run([BUILD / "bin/dream", "platform", "--data", tmp_path / "data", "--port",
                            str(free_port()), "--blobs", address], text=True, timeout=60,
