@@ -6,6 +6,7 @@
 #include "host/cli/commands.hpp"
 #include "host/cli/download_flags.hpp"
 #include "host/cli/errors.hpp"
+#include "host/cli/template_search.hpp"
 #include "host/cli/webhook_flags.hpp"
 #include "host/platform/oci_images.hpp"
 #include "host/platform/platform_server.hpp"
@@ -23,6 +24,7 @@ struct PlatformFlags {
   std::string signing_file;
   std::string blobs;
   std::uint64_t blob_copies = 32ULL << 30;
+  std::vector<std::string> served_with;
   bool allow_private_urls = false;
 };
 
@@ -58,12 +60,26 @@ std::optional<s3::BlobOptions> s3_of(const PlatformFlags& flags) {
   return options;
 }
 
+// Which templates of this machine run versions.
+void choose_templates(HostingOptions& hosting, const std::vector<std::string>& served_with) {
+  for (const auto& file : find_templates()) hosting.installed.push_back(file.name);
+  for (const auto& text : served_with) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == text.size())
+      throw UsageError("--serve-with: '" + text + "' has not the form NAME=TEMPLATE");
+    const std::string name = text.substr(equals + 1);
+    pick_template(find_templates(), name);
+    hosting.served_with[text.substr(0, equals)] = name;
+  }
+}
+
 int run_platform(const PlatformFlags& flags) {
   PlatformOptions options = flags.options;
   try {
     options.accounts = accounts_of(flags);
     options.catalogue = catalogue_of(flags);
     options.s3 = s3_of(flags);
+    choose_templates(options.hosting, flags.served_with);
   } catch (const std::invalid_argument& error) {
     throw UsageError(error.what());
   }
@@ -177,17 +193,63 @@ void add_work_flags(CLI::App& platform, PlatformFlags& flags) {
       ->type_name("SECONDS");
 }
 
+void add_hosting_flags(CLI::App& platform, PlatformFlags& flags) {
+  HostBounds& bounds = flags.options.hosting.bounds;
+  platform
+      .add_option("--serve-with", flags.served_with,
+                  "The template of this machine that runs versions on the image NAME; else the\n"
+                  "one of the same name (repeatable)")
+      ->type_name("NAME=TEMPLATE");
+  platform.add_option("--hosts", bounds.hosts, "Versions that are kept ready at a time")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str()
+      ->type_name("N");
+  platform
+      .add_option("--host-memory", bounds.bytes,
+                  "Memory of all hosts together, e.g. 24GB: above it none is started before\n"
+                  "another one has ended (default: no limit)")
+      ->transform(CLI::AsSizeValue(true))
+      ->type_name("SIZE");
+  platform
+      .add_option_function<int>(
+          "--host-idle",
+          [&bounds](int seconds) { bounds.idle = Micros{seconds} * 1'000'000; },
+          "Seconds that a host without work stays (default 300)")
+      ->check(CLI::Range(0, 86'400 * 365))
+      ->type_name("SECONDS");
+  platform
+      .add_option("--prediction-rate", flags.options.limits.rates.predictions,
+                  "Predictions that an account may make in a minute; 0: no limit")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->type_name("N");
+  platform
+      .add_option("--request-rate", flags.options.limits.rates.others,
+                  "Other requests of an account in a minute; 0: no limit")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->type_name("N");
+  platform
+      .add_option("--most-predictions", flags.options.limits.account_predictions,
+                  "Predictions of an account that wait for a host; 0: no limit")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->type_name("N");
+}
+
 }  // namespace
 
 void add_platform_command(CLI::App& app, Command& chosen) {
   const auto flags = std::make_shared<PlatformFlags>();
   CLI::App* platform =
-      app.add_subcommand("platform", "Serve the Dreambooth API: train, build, push, tell");
+      app.add_subcommand("platform",
+                         "Serve the Dreambooth and Replicate APIs: train, build, push, predict");
   platform->footer("Example:\n  dream platform --data ./platform --runner http://gpu-box:5000 \\\n"
                    "    --template vanilla=registry.example.com/templates/vanilla "
                    "--registry registry.example.com");
   add_server_flags(*platform, *flags);
   add_work_flags(*platform, *flags);
+  add_hosting_flags(*platform, *flags);
   platform->callback([flags, &chosen] { chosen = [flags] { return run_platform(*flags); }; });
 }
 

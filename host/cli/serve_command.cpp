@@ -32,6 +32,7 @@ struct ServeFlags {
   std::string compat = "current";
   std::string mode = "predict";
   bool allow_private_urls = false;
+  bool public_urls_only = false;
   bool allow_request_weights = false;
   std::optional<std::uint64_t> memory_budget;
   WorkerFlags worker;
@@ -71,7 +72,9 @@ int run_serve(const ServeFlags& flags) {
   options.worker = flags.worker.options_or_url();
   options.worker.slots = flags.concurrency ? *flags.concurrency : concurrency_from_environment();
   options.downloads = flags.downloads.options(
-      flags.allow_private_urls ? AddressRule::any : default_address_rule(options.host));
+      flags.public_urls_only     ? AddressRule::public_only
+      : flags.allow_private_urls ? AddressRule::any
+                                 : default_address_rule(options.host));
   options.worker.request_weights = flags.allow_request_weights;
   options.worker.memory_budget = static_cast<std::int64_t>(
       flags.memory_budget.value_or(flags.allow_request_weights ? machine_memory_bytes() / 2 : 0));
@@ -161,6 +164,10 @@ void add_serve_command(CLI::App& app, Command& chosen) {
       ->type_name("BOOL");
   serve->add_flag("--allow-private-urls", flags->allow_private_urls,
                   "Fetch inputs from private addresses although others reach this server");
+  serve->add_flag("--public-urls-only", flags->public_urls_only,
+                  "Fetch inputs from public addresses and DREAM_TRUSTED_ADDRESS (IP:PORT) alone,\n"
+                  "although this machine alone reaches this server: it passes on what others ask")
+      ->excludes("--allow-private-urls");
   serve
       ->add_option("--memory-budget", flags->memory_budget,
                    "What stays in memory between requests, e.g. 6GB or 512MiB; the least\n"

@@ -17,13 +17,7 @@ std::string base_of(const PlatformOptions& options, const Request& request) {
   return std::string(tls ? "https://" : "http://") + (sound ? *host : "localhost");
 }
 
-void PlatformApi::add_routes(const AddRoute& add, const AddUpload& add_upload) {
-  add_training_routes(add);
-  add_file_routes(add, add_upload);
-  add_catalogue_routes(add);
-}
-
-ApiAnswer PlatformApi::answer_of(const Handler& handler, Request& request) {
+ApiAnswer answer_of(const ApiHandler& handler, Request& request) {
   try {
     return handler(request);
   } catch (const Refusal& refusal) {
@@ -43,6 +37,12 @@ ApiAnswer PlatformApi::answer_of(const Handler& handler, Request& request) {
     spdlog::error("{} {}: {}", request.method, request.path, error.what());
     return {problem_answer(Refusal(500, "Internal server error"))};
   }
+}
+
+void PlatformApi::add_routes(const AddRoute& add, const AddUpload& add_upload) {
+  add_training_routes(add);
+  add_file_routes(add, add_upload);
+  add_catalogue_routes(add);
 }
 
 Training PlatformApi::own_training(const Request& request) {

@@ -2,6 +2,7 @@
 // database, so the server runs them on threads of its own; nothing here knows of sockets.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,10 +13,32 @@
 
 namespace dream::host {
 
+// An answer that is to come later: asked for again and again, on any thread, until it is there.
+struct ApiPatience {
+  std::chrono::milliseconds limit{0};
+  // Nothing: not yet. `is_over`: the last time of asking, so there must be one.
+  std::function<std::optional<Response>(bool is_over)> look;
+};
+
+struct FilePart {
+  std::uint64_t first = 0;   // byte
+  std::uint64_t length = 0;  // bytes
+};
+
 struct ApiAnswer {
   Response response;
-  std::optional<BlobFile> file = {};  // the body, instead of that of `response`
+  std::optional<BlobFile> file = {};           // the body, instead of that of `response`
+  FilePart part = {};                          // of `file`
+  std::shared_ptr<ApiPatience> patience = {};  // instead of all else
 };
+
+using ApiHandler = std::function<ApiAnswer(Request&)>;
+using AddRoute = std::function<void(const char* method, const char* pattern, ApiHandler handler)>;
+using AddUpload = std::function<void(const char* method, const char* pattern,
+                                     Router::SinkOpener open, ApiHandler handler)>;
+
+// Runs a handler; a Refusal becomes its answer, anything else a 500 that is logged.
+ApiAnswer answer_of(const ApiHandler& handler, Request& request);
 
 // How the client reaches us: the public URL of the options, else by the Host that it sent.
 std::string base_of(const PlatformOptions& options, const Request& request);
@@ -26,15 +49,8 @@ class PlatformApi {
   PlatformApi(PlatformCore& core, std::function<void()> wake)
       : core_(core), wake_(std::move(wake)) {}
 
-  using Handler = std::function<ApiAnswer(Request&)>;
-  using AddRoute = std::function<void(const char* method, const char* pattern, Handler handler)>;
-  using AddUpload =
-      std::function<void(const char* pattern, Router::SinkOpener open, Handler handler)>;
   // Both are called for every route; what a handler throws is the server's to answer (answer_of).
   void add_routes(const AddRoute& add, const AddUpload& add_upload);
-
-  // Runs a handler; a Refusal becomes its answer, anything else a 500 that is logged.
-  static ApiAnswer answer_of(const Handler& handler, Request& request);
 
  private:
   void add_training_routes(const AddRoute& add);
@@ -48,7 +64,6 @@ class PlatformApi {
   ApiAnswer list_trainings(Request& request);
   ApiAnswer cancel_training(Request& request);
   ApiAnswer retry_training(Request& request);
-  ApiAnswer get_prediction(Request& request);
   ApiAnswer hear_trainer(Request& request);
 
   ApiAnswer list_trainers(Request& request);
@@ -59,6 +74,7 @@ class PlatformApi {
   std::shared_ptr<BodySink> open_upload(const char* purpose, const Request& head);
   ApiAnswer finish_upload(Request& request);
   ApiAnswer finish_output(Request& request);
+  ApiAnswer finish_host_output(Request& request);
   ApiAnswer get_file(Request& request);
   ApiAnswer get_weights(Request& request);
 

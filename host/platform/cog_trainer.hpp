@@ -54,6 +54,9 @@ class CogTrainer {
 
 // What keeps `input` from being an input of the trainer that `openapi` describes; empty if nothing
 // does, or if the document says nothing about inputs. `field`: "input.max_train_steps".
-std::string input_problem(const Json& openapi, const Json& input, std::string& field);
+// `CogEntry::predict`: of a prediction, whose numbers may come as texts.
+enum class CogEntry { train, predict };
+std::string input_problem(const Json& openapi, const Json& input, std::string& field,
+                          CogEntry entry = CogEntry::train);
 
 }  // namespace dream::host

@@ -4,39 +4,15 @@
 #include "host/base/ids.hpp"
 #include "host/base/mime.hpp"
 #include "host/platform/api.hpp"
+#include "host/platform/blob_sink.hpp"
+#include "host/platform/file_answer.hpp"
+#include "host/platform/prediction_host.hpp"
 
 namespace dream::host {
 namespace {
 
 constexpr char upload_purpose[] = "upload";
 constexpr char trainer_purpose[] = "trainer";
-constexpr std::size_t longest_name = 200;
-
-// A body on its way into the blob store.
-class BlobSink : public BodySink {
- public:
-  BlobSink(BlobStore& store, std::uint64_t limit) : writer_(store.write()), limit_(limit) {}
-  std::uint64_t limit() const override { return limit_; }
-  void write(std::string_view bytes) override { writer_->write(bytes); }
-  Blob finish() { return writer_->finish(); }
-
- private:
-  std::unique_ptr<BlobWriter> writer_;
-  std::uint64_t limit_;
-};
-
-// A name that needs no escapes in a URL and leads nowhere.
-std::string plain_name(const std::string& name) {
-  std::string plain;
-  for (const char c : name) {
-    const bool keeps = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '.' || c == '-' || c == '_';
-    plain += keeps ? c : '_';
-  }
-  if (plain.size() > longest_name) plain = plain.substr(plain.size() - longest_name);
-  const bool dots = plain.find_first_not_of('.') == std::string::npos;
-  return dots ? "file" : plain;
-}
 
 // What stands before the training's run in a trainer's capability, and the run.
 std::string output_id(const std::string& subject) {
@@ -47,19 +23,20 @@ std::string output_id(const std::string& subject) {
   return id;
 }
 
-Blob finish(Request& request) {
-  const auto sink = std::dynamic_pointer_cast<BlobSink>(request.sink);
-  if (!sink) throw Refusal(404, "Not found.");
-  return sink->finish();
-}
-
-ApiAnswer file_answer(const BlobFile& file, const std::string& name, const std::string& type,
-                      const std::string& sha256) {
-  ApiAnswer answer{{200, type, ""}, file};
-  answer.response.headers = {{"etag", "\"" + sha256 + "\""},
-                             {"x-content-type-options", "nosniff"},
-                             {"content-disposition", "attachment; filename=\"" + name + "\""},
-                             {"cache-control", "private, max-age=31536000, immutable"}};
+// Of the platform itself: it counts for nobody's quota.
+ApiAnswer keep_output(PlatformCore& core, Request& request, const std::string& id) {
+  const Blob blob = finish_blob(request);
+  FileRecord file;
+  file.id = id + "_" + blob.sha256.substr(0, 16);
+  file.account = "";
+  file.purpose = "output";
+  file.name = plain_name(request.parameters.at("name"));
+  file.content_type = std::string(media_type_of(file.name));
+  file.created_at = now_micros();
+  if (!core.files.find(file.id)) core.files.add(file);  // who puts it may try again
+  core.files.set_content(file.id, blob.sha256, static_cast<std::int64_t>(blob.bytes));
+  ApiAnswer answer{{.status = 201}};
+  answer.response.headers.emplace_back("location", core.file_url(core.own_url, file));
   return answer;
 }
 
@@ -72,12 +49,15 @@ void PlatformApi::add_file_routes(const AddRoute& add, const AddUpload& add_uplo
   add("POST", "/v1/upload/{name}", bound(&PlatformApi::begin_upload));
   add("GET", "/files/{capability}/{name}", bound(&PlatformApi::get_file));
   add("GET", "/weights/{capability}/{name}", bound(&PlatformApi::get_weights));
-  add_upload("/uploads/{capability}/{name}",
+  add_upload("PUT", "/uploads/{capability}/{name}",
              [this](const Request& head) { return open_upload(upload_purpose, head); },
              bound(&PlatformApi::finish_upload));
-  add_upload("/outputs/{capability}/{name}",
+  add_upload("PUT", "/outputs/{capability}/{name}",
              [this](const Request& head) { return open_upload(trainer_purpose, head); },
              bound(&PlatformApi::finish_output));
+  add_upload("PUT", "/host-outputs/{capability}/{name}",
+             [this](const Request& head) { return open_upload(host_output_purpose, head); },
+             bound(&PlatformApi::finish_host_output));
 }
 
 ApiAnswer PlatformApi::begin_upload(Request& request) {
@@ -123,7 +103,7 @@ std::shared_ptr<BodySink> PlatformApi::open_upload(const char* purpose, const Re
 ApiAnswer PlatformApi::finish_upload(Request& request) {
   const auto id = core_.capabilities.check(upload_purpose, request.parameters.at("capability"));
   if (!id) throw Refusal(403, "The upload_url is not one of this platform, or has expired");
-  const Blob blob = finish(request);
+  const Blob blob = finish_blob(request);
   if (!core_.files.set_content(*id, blob.sha256, static_cast<std::int64_t>(blob.bytes)))
     throw Refusal(404, "Not found.");
   return {{.status = 200}};
@@ -134,26 +114,23 @@ ApiAnswer PlatformApi::finish_output(Request& request) {
   const auto subject =
       core_.capabilities.check(trainer_purpose, request.parameters.at("capability"));
   if (!subject) throw Refusal(404, "Not found.");
-  const Blob blob = finish(request);
-  FileRecord file;
-  file.id = output_id(*subject) + "_" + blob.sha256.substr(0, 16);
-  file.account = "";  // of the platform itself: it counts for nobody's quota
-  file.purpose = "output";
-  file.name = plain_name(request.parameters.at("name"));
-  file.content_type = std::string(media_type_of(file.name));
-  file.created_at = now_micros();
-  if (!core_.files.find(file.id)) core_.files.add(file);  // a trainer may try again
-  core_.files.set_content(file.id, blob.sha256, static_cast<std::int64_t>(blob.bytes));
-  ApiAnswer answer{{.status = 201}};
-  answer.response.headers.emplace_back("location", core_.file_url(core_.own_url, file));
-  return answer;
+  return keep_output(core_, request, output_id(*subject));
+}
+
+ApiAnswer PlatformApi::finish_host_output(Request& request) {
+  const auto subject =
+      core_.capabilities.check(host_output_purpose, request.parameters.at("capability"));
+  const std::string* const prediction = request.header("x-prediction-id");
+  if (!subject || prediction == nullptr || !core_.predictions.find(*prediction))
+    throw Refusal(404, "Not found.");
+  return keep_output(core_, request, output_id(*prediction));
 }
 
 ApiAnswer PlatformApi::get_file(Request& request) {
   const auto file = core_.own_file(request.path);
   const auto blob = file && file->sha256 ? core_.blobs->open(*file->sha256) : std::nullopt;
   if (!blob) throw Refusal(404, "Not found.");
-  return file_answer(*blob, file->name, file->content_type, *file->sha256);
+  return file_answer(request, *blob, file->name, file->content_type, *file->sha256);
 }
 
 ApiAnswer PlatformApi::get_weights(Request& request) {
@@ -162,7 +139,7 @@ ApiAnswer PlatformApi::get_weights(Request& request) {
   const auto blob =
       training && training->weights ? core_.blobs->open(*training->weights) : std::nullopt;
   if (!blob) throw Refusal(404, "Not found.");
-  return file_answer(*blob, "output.zip", "application/zip", *training->weights);
+  return file_answer(request, *blob, "output.zip", "application/zip", *training->weights);
 }
 
 }  // namespace dream::host

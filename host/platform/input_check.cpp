@@ -44,6 +44,12 @@ bool has_type(const Json& value, const std::string& type) {
   return true;
 }
 
+// Cog reads numbers and truth values out of texts.
+bool may_be_text(const Json& property) {
+  const Json* const type = member(&property, "type");
+  return type != nullptr && (*type == "integer" || *type == "number" || *type == "boolean");
+}
+
 std::string range_problem(const Json& property, const Json& value) {
   if (!value.is_number()) return "";
   const Json* const least = member(&property, "minimum");
@@ -76,9 +82,11 @@ std::string value_problem(const Json& property, const Json& value) {
 
 }  // namespace
 
-std::string input_problem(const Json& openapi, const Json& input, std::string& field) {
+std::string input_problem(const Json& openapi, const Json& input, std::string& field,
+                          CogEntry entry) {
   const Json* const schemas = member(member(&openapi, "components"), "schemas");
-  const Json* schema = member(schemas, "TrainingInput");
+  const bool trains = entry == CogEntry::train;
+  const Json* schema = trains ? member(schemas, "TrainingInput") : nullptr;
   if (schema == nullptr) schema = member(schemas, "Input");
   const Json* const properties = member(schema, "properties");
   if (properties == nullptr || !properties->is_object()) return "";
@@ -87,7 +95,7 @@ std::string input_problem(const Json& openapi, const Json& input, std::string& f
     for (const Json& name : *required) {
       if (!name.is_string() || input.contains(name.get<std::string>())) continue;
       field = "input." + name.get<std::string>();
-      return "it is missing: the trainer needs it";
+      return trains ? "it is missing: the trainer needs it" : "it is missing";
     }
   }
   for (const auto& [name, value] : input.items()) {
@@ -95,10 +103,13 @@ std::string input_problem(const Json& openapi, const Json& input, std::string& f
     const Json* const property = member(properties, name.c_str());
     if (property == nullptr) {
       std::vector<std::string> names;
-      for (const auto& entry : properties->items()) names.push_back(entry.key());
-      return fmt::format("the trainer has no such input; it has {}", fmt::join(names, ", "));
+      for (const auto& each : properties->items()) names.push_back(each.key());
+      return fmt::format("{} has no such input; it has {}", trains ? "the trainer" : "the version",
+                         fmt::join(names, ", "));
     }
-    const std::string problem = value_problem(resolved(*schemas, *property), value);
+    const Json known = resolved(*schemas, *property);
+    if (!trains && value.is_string() && may_be_text(known)) continue;
+    const std::string problem = value_problem(known, value);
     if (!problem.empty()) return problem;
   }
   field.clear();

@@ -3,9 +3,11 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "host/base/ids.hpp"
+#include "host/platform/stored_prediction_view.hpp"
 #include "host/storage/schema.hpp"
 
 namespace dream::host {
@@ -13,6 +15,33 @@ namespace {
 
 constexpr char file_purpose[] = "file";
 constexpr char files_path[] = "/files/";
+constexpr std::string_view client_files_path = "/v1/files/";
+
+bool wants_end(const Training& training) {
+  if (!training.webhook_events) return true;
+  const Json events = Json::parse(*training.webhook_events);
+  return std::find(events.begin(), events.end(), Json("completed")) != events.end();
+}
+
+// What stands between "/files/" and the next slash.
+std::optional<std::string> capability_in(const std::string& url) {
+  const std::size_t at = url.find(files_path);
+  if (at == std::string::npos) return std::nullopt;
+  const std::size_t begin = at + std::string_view(files_path).size();
+  const std::size_t end = url.find('/', begin);
+  if (end == std::string::npos) return std::nullopt;
+  return url.substr(begin, end - begin);
+}
+
+// Of "https://host/v1/files/ID" the id.
+std::string client_file_id(const std::string& url) {
+  const std::size_t at = url.rfind(client_files_path);
+  if (at == std::string::npos || !url.starts_with("http")) return "";
+  const std::string id = url.substr(at + client_files_path.size());
+  const bool plain = id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") ==
+                     std::string::npos;
+  return plain ? id : "";
+}
 
 std::string address_of(const PlatformOptions& options) {
   if (!options.database.empty()) return options.database;
@@ -56,16 +85,23 @@ PlatformCore::PlatformCore(const PlatformOptions& chosen, std::unique_ptr<Images
       // The body is what GET shows at that moment, but for the logs, which may be large.
       announce([this](const Training& training,
                       const std::vector<Step>& now) -> std::optional<NewDelivery> {
-        if (!training.webhook) return std::nullopt;
+        if (!training.webhook || !wants_end(training)) return std::nullopt;
         const std::string base = options.public_url.empty() ? own_url : options.public_url;
         TrainingParts parts{training, now, {}, ""};
         add_urls(parts, base);
         Json body = training_view(parts, base);
         body["logs"] = nullptr;
-        return NewDelivery{training.id, *training.webhook, to_text(body)};
+        return NewDelivery{training.id, *training.webhook, to_text(body), training.account};
       }),
       trainings(pool, announce),
       steps(pool, announce),
+      announce_prediction([this](const StoredPrediction& prediction, const std::string& event) {
+        const std::string base = options.public_url.empty() ? own_url : options.public_url;
+        return prediction_delivery(*this, prediction, event, base);
+      }),
+      predictions(pool, announce_prediction),
+      prediction_queue(pool, announce_prediction),
+      deployments(pool),
       deliveries(pool),
       reports(pool),
       models(pool),
@@ -93,13 +129,39 @@ std::string PlatformCore::file_url(const std::string& base, const FileRecord& fi
 
 std::optional<FileRecord> PlatformCore::own_file(const std::string& url) {
   // Whatever name the client has for us: what makes a URL ours is the signature in it.
-  const std::size_t at = url.find(files_path);
-  if (at == std::string::npos) return std::nullopt;
-  const std::size_t begin = at + std::string(files_path).size();
-  const std::size_t end = url.find('/', begin);
-  if (end == std::string::npos) return std::nullopt;
-  const auto id = capabilities.check(file_purpose, url.substr(begin, end - begin));
+  const auto capability = capability_in(url);
+  const auto id = capability ? capabilities.check(file_purpose, *capability) : std::nullopt;
   return id ? files.find(*id) : std::nullopt;
+}
+
+std::string PlatformCore::rebased(const std::string& url, const std::string& base) const {
+  const auto capability = capability_in(url);
+  if (!capability || !capabilities.check(file_purpose, *capability)) return url;
+  return base + url.substr(url.find(files_path));
+}
+
+Json PlatformCore::reachable(const Json& input, const std::string& account,
+                             const std::string& base) {
+  if (input.is_structured()) {
+    Json result = input;
+    for (Json& each : result) each = reachable(each, account, base);
+    return result;
+  }
+  if (!input.is_string()) return input;
+  const auto& text = input.get_ref<const std::string&>();
+  const std::string id = client_file_id(text);
+  const auto file = id.empty() ? std::nullopt : files.find(id);
+  if (file && file->account == account && file->sha256) return file_url(base, *file);
+  return rebased(text, base);
+}
+
+std::string PlatformCore::served_with(const std::string& template_name) const {
+  const HostingOptions& hosting = options.hosting;
+  const auto chosen = hosting.served_with.find(template_name);
+  if (chosen != hosting.served_with.end()) return chosen->second;
+  const bool known = std::find(hosting.installed.begin(), hosting.installed.end(),
+                               template_name) != hosting.installed.end();
+  return known ? template_name : "";
 }
 
 }  // namespace dream::host

@@ -6,14 +6,18 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <chrono>
 #include <csignal>
-#include <fstream>
 
 #include "host/http/server.hpp"
 #include "host/platform/api.hpp"
+#include "host/platform/event_streams.hpp"
+#include "host/platform/file_answer.hpp"
+#include "host/platform/prediction_engine.hpp"
+#include "host/platform/replicate_api.hpp"
 #include "host/platform/step_engine.hpp"
-#include "host/platform/training_stream.hpp"
 #include "host/telemetry/platform_metrics.hpp"
 #include "host/web/page_routes.hpp"
 
@@ -23,19 +27,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::size_t api_threads = 4;
-constexpr std::size_t piece_bytes = 256U << 10;  // of a file that is served
-
-// Sends a file piece by piece, as fast as its reader takes it.
-void send_file(Exchange& exchange, ApiAnswer answer) {
-  if (exchange.request().method == "HEAD") return exchange.respond(std::move(answer.response));
-  const auto file = std::make_shared<std::ifstream>(answer.file->path, std::ios::binary);
-  exchange.begin_stream(std::move(answer.response), [file, held = answer.file->hold] {
-    const auto piece = std::make_shared<std::string>(piece_bytes, '\0');
-    file->read(piece->data(), static_cast<std::streamsize>(piece->size()));
-    piece->resize(static_cast<std::size_t>(file->gcount()));
-    return BodyPiece{piece, !*file};
-  });
-}
+constexpr std::chrono::milliseconds look_every{100};  // for what an answer waits for
 
 class PlatformServer {
  public:
@@ -44,7 +36,9 @@ class PlatformServer {
       : options_(options),
         core_(options, make_images(options)),
         engine_(core_, keys),
+        predictions_(core_),
         api_(core_, [this] { engine_.wake(); }),
+        replicate_api_(core_, [this] { predictions_.wake(); }, [this] { engine_.wake(); }),
         server_(io_, router_),
         signals_(io_, SIGINT, SIGTERM) {
     add_routes();
@@ -55,15 +49,15 @@ class PlatformServer {
   int run() {
     const int port = server_.listen(options_.host, options_.port);
     const bool everywhere = options_.host == "0.0.0.0" || options_.host == "::";
-    core_.own_url = !options_.public_url.empty()
-                        ? options_.public_url
-                        : fmt::format("http://{}:{}", everywhere ? "127.0.0.1" : options_.host,
-                                      port);
+    core_.local_url =
+        fmt::format("http://{}:{}", everywhere ? "127.0.0.1" : options_.host, port);
+    core_.own_url = options_.public_url.empty() ? core_.local_url : options_.public_url;
     spdlog::info("platform on http://{}:{}", options_.host, port);
     if (options_.accounts.empty())
       spdlog::info("there are no tokens (DREAM_API_TOKENS): whoever reaches this address may do "
                    "everything, so it is one of this machine alone");
     engine_.start();
+    predictions_.start();
     signals_.async_wait([this](const boost::system::error_code& error, int) {
       if (!error) shut_down();
     });
@@ -76,6 +70,7 @@ class PlatformServer {
     spdlog::info("ending: what runs goes on with the next start");
     streams_.close_all();
     core_.blobs->stop();
+    is_ending_ = true;
     server_.stop([this] { signals_.cancel(); });
     // A second signal does not wait for slow clients.
     signals_.async_wait([this](const boost::system::error_code& error, int) {
@@ -84,13 +79,16 @@ class PlatformServer {
   }
 
   void add_routes() {
-    api_.add_routes(
-        [this](const char* method, const char* pattern, PlatformApi::Handler handler) {
-          router_.add(method, pattern, handled(std::move(handler)));
-        },
-        [this](const char* pattern, Router::SinkOpener open, PlatformApi::Handler handler) {
-          router_.add_upload("PUT", pattern, std::move(open), handled(std::move(handler)));
-        });
+    const AddRoute add = [this](const char* method, const char* pattern, ApiHandler handler) {
+      router_.add(method, pattern, handled(limited(method, pattern, std::move(handler))));
+    };
+    const AddUpload add_upload = [this](const char* method, const char* pattern,
+                                        Router::SinkOpener open, ApiHandler handler) {
+      router_.add_upload(method, pattern, std::move(open),
+                         handled(limited(method, pattern, std::move(handler))));
+    };
+    api_.add_routes(add, add_upload);
+    replicate_api_.add_routes(add, add_upload);
     router_.add("GET", "/metrics", [this](std::shared_ptr<Exchange> exchange) {
       const HttpCounts connections = server_.counts();  // of this thread
       handled([this, connections](Request& request) -> ApiAnswer {
@@ -104,13 +102,38 @@ class PlatformServer {
     page_.add_to(router_);
   }
 
+  // What accounts ask for has a rate; without tokens there is one user, who may ask as he likes.
+  ApiHandler limited(std::string_view method, std::string_view pattern, ApiHandler handler) {
+    if (!pattern.starts_with("/v1/") || options_.accounts.empty()) return handler;
+    const bool makes = method == "POST" && pattern.ends_with("/predictions");
+    return [this, makes, handler = std::move(handler)](Request& request) {
+      const auto taken = rates_.take(options_.accounts.of(request), makes);
+      ApiAnswer answer = taken.allowed ? answer_of(handler, request) : throttled(taken);
+      if (!taken.is_limited) return answer;
+      auto& headers = answer.response.headers;
+      headers.emplace_back("ratelimit-remaining", std::to_string(taken.remaining));
+      headers.emplace_back("ratelimit-reset", std::to_string(taken.reset_s));
+      return answer;
+    };
+  }
+
+  static ApiAnswer throttled(const RateLimiter::Taken& taken) {
+    Refusal refusal(429, fmt::format("Request was throttled. Your rate limit resets in ~{}s.",
+                                     taken.reset_s));
+    refusal.retry_after_s = taken.reset_s;
+    return {problem_answer(refusal)};
+  }
+
   // On a thread of the pool; the answer goes out from here.
-  Handler handled(PlatformApi::Handler handler) {
+  Handler handled(ApiHandler handler) {
     return [this, handler = std::move(handler)](std::shared_ptr<Exchange> exchange) {
       asio::post(pool_, [this, handler, exchange = std::move(exchange)]() mutable {
-        auto answer = PlatformApi::answer_of(handler, exchange->request());
-        asio::post(io_, [exchange = std::move(exchange), answer = std::move(answer)]() mutable {
-          if (answer.file)
+        auto answer = answer_of(handler, exchange->request());
+        asio::post(io_, [this, exchange = std::move(exchange),
+                         answer = std::move(answer)]() mutable {
+          if (answer.patience)
+            await(exchange, answer.patience);
+          else if (answer.file)
             send_file(*exchange, std::move(answer));
           else
             exchange->respond(std::move(answer.response));
@@ -119,14 +142,57 @@ class PlatformServer {
     };
   }
 
+  struct Awaiting {
+    std::shared_ptr<Exchange> exchange;
+    std::shared_ptr<ApiPatience> patience;
+    std::chrono::steady_clock::time_point limit;
+    asio::steady_timer timer;
+    bool is_gone = false;
+  };
+
+  // Looks until there is an answer, the time is over, the client has gone or we end.
+  void await(std::shared_ptr<Exchange> exchange, std::shared_ptr<ApiPatience> patience) {
+    const auto limit = std::chrono::steady_clock::now() + patience->limit;
+    const auto awaiting = std::make_shared<Awaiting>(
+        Awaiting{std::move(exchange), std::move(patience), limit, asio::steady_timer(io_)});
+    awaiting->exchange->on_disconnect([weak = std::weak_ptr(awaiting)] {
+      if (const auto gone = weak.lock()) gone->is_gone = true;
+    });
+    look(awaiting);
+  }
+
+  void look(const std::shared_ptr<Awaiting>& awaiting) {
+    const bool is_over = is_ending_ || std::chrono::steady_clock::now() >= awaiting->limit;
+    asio::post(pool_, [this, awaiting, is_over] {
+      const ApiHandler ask = [&](Request&) {
+        auto there = awaiting->patience->look(is_over);
+        return there ? ApiAnswer{std::move(*there)} : ApiAnswer{.response = {.status = 0}};
+      };
+      ApiAnswer answer = answer_of(ask, awaiting->exchange->request());
+      asio::post(io_, [this, awaiting, answer = std::move(answer)]() mutable {
+        if (answer.response.status != 0)
+          return awaiting->exchange->respond(std::move(answer.response));
+        if (awaiting->is_gone) return;
+        awaiting->timer.expires_after(look_every);
+        awaiting->timer.async_wait([this, awaiting](const boost::system::error_code& error) {
+          if (!error) look(awaiting);
+        });
+      });
+    });
+  }
+
   const PlatformOptions& options_;
   asio::io_context io_{1};
   asio::thread_pool pool_{api_threads};
   PlatformCore core_;
   StepEngine engine_;
+  PredictionEngine predictions_;
   PlatformApi api_;
+  ReplicateApi replicate_api_;
+  RateLimiter rates_{options_.limits.rates};
+  bool is_ending_ = false;
   Router router_;
-  TrainingStreams streams_{io_, pool_, core_};
+  EventStreams streams_{io_, pool_, core_};
   PageRoutes page_ = PageRoutes::of_platform();
   HttpServer server_;
   asio::signal_set signals_;

@@ -1,5 +1,5 @@
-// `dream platform`: the server of the Dreambooth API. The API's functions and the steps run on
-// threads; here they meet the listener, the streams and the signals.
+// `dream platform`: the server of the Dreambooth API and the Replicate API. Their functions, steps
+// and hosts run on threads; here they meet the listener, the streams and the signals.
 #pragma once
 
 #include <functional>

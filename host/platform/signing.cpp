@@ -11,18 +11,23 @@
 
 namespace dream::host {
 
-std::string hmac_sha256(std::string_view key, std::string_view text) {
+std::string hmac_sha256_bytes(std::string_view key, std::string_view text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
   unsigned size = 0;
   if (::HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
              reinterpret_cast<const unsigned char*>(text.data()), text.size(), bytes.data(),
              &size) == nullptr)
     throw std::runtime_error("OpenSSL has no HMAC-SHA256");
+  return {reinterpret_cast<const char*>(bytes.data()), size};
+}
+
+std::string hmac_sha256(std::string_view key, std::string_view text) {
   std::string hex;
-  for (unsigned i = 0; i < size; ++i) {
+  for (const char c : hmac_sha256_bytes(key, text)) {
     constexpr char digits[] = "0123456789abcdef";
-    hex += digits[bytes[i] >> 4U];
-    hex += digits[bytes[i] & 15U];
+    const auto byte = static_cast<unsigned char>(c);
+    hex += digits[byte >> 4U];
+    hex += digits[byte & 15U];
   }
   return hex;
 }

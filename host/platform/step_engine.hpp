@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -36,6 +37,7 @@ class StepEngine {
   void end_step(StepContext& context, const std::string& error, bool final);
   void deliver_webhooks();
   void deliver(const Delivery& delivery);
+  std::string signature(const Delivery& delivery, std::chrono::seconds now);
   void keep_leases();
   // True until stop() was called; sleeps up to `time`, or to the next wake().
   bool wait(std::chrono::milliseconds time);

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "host/platform/cog_trainer.hpp"
-#include "host/platform/local_trainer.hpp"
+#include "host/platform/local_host.hpp"
 #include "host/platform/weights_intake.hpp"
 
 namespace dream::host {
@@ -86,7 +86,10 @@ class TrainerRun {
   void open() {
     PlatformCore& core = context_.core();
     if (!trainer_.template_name.empty())
-      local_.emplace(trainer_.template_name, core.own_url + "/outputs/" + capability());
+      local_.emplace(trainer_.template_name,
+                     std::vector<std::string>{"--x-mode", "train", "--upload-url",
+                                              core.own_url + "/outputs/" + capability()},
+                     core.options.addresses, core.local_url);
     cog_.emplace(local_ ? local_->url() : trainer_.url, context_.ended());
   }
 
@@ -127,7 +130,10 @@ class TrainerRun {
   }
 
   void start() {
-    const Json input = Json::parse(context_.training().input);
+    PlatformCore& core = context_.core();
+    const Json input =
+        core.reachable(Json::parse(context_.training().input), context_.training().account,
+                       local_ ? core.local_url : core.own_url);
     const std::string webhook = context_.core().own_url + "/callbacks/" + capability();
     const auto limit = Clock::now() + setup_limit;
     auto answered = Clock::now();
@@ -221,7 +227,7 @@ class TrainerRun {
 
   StepContext& context_;
   const Trainer& trainer_;
-  std::optional<LocalTrainer> local_;
+  std::optional<LocalHost> local_;
   std::optional<CogTrainer> cog_;
   bool processing_ = false;
 };

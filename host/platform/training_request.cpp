@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "host/base/text.hpp"
+#include "host/platform/request_fields.hpp"
 
 namespace dream::host {
 namespace {
@@ -31,20 +32,6 @@ void refuse_unknown(const Json& body) {
       refuse(name, fmt::format("there is no such field: those of a training are {}",
                                fmt::join(members, ", ")));
   }
-}
-
-// Absent, null and "" are one.
-std::optional<std::string> text_of(const Json& body, const std::string& name,
-                                   std::size_t longest) {
-  const auto found = body.find(name);
-  if (found == body.end() || found->is_null()) return std::nullopt;
-  if (!found->is_string()) refuse(name, fmt::format("a text is needed, not {}", to_text(*found)));
-  std::string text = found->get<std::string>();
-  if (text.empty()) return std::nullopt;
-  if (text.size() > longest)
-    refuse(name, fmt::format("it has {} bytes, at most {} are allowed", text.size(), longest));
-  if (text.find('\0') != std::string::npos) refuse(name, "it holds a NUL character");
-  return text;
 }
 
 std::string quoted_list(const std::vector<std::string>& names) {
@@ -107,15 +94,15 @@ TrainingRequest read_training_request(const Json& body, const Catalogue& catalog
     if (!dry_run->is_boolean()) refuse("dry_run", "true or false is needed");
     request.dry_run = dry_run->get<bool>();
   }
-  const auto model = text_of(body, "model", 256);
+  const auto model = text_field(body, "model", 256);
   if (!model) refuse("model", "it is missing: the model to make a version of, owner/name");
   std::tie(request.model_owner, request.model_name) = read_model_name(*model, "model");
-  request.trainer_version = text_of(body, "trainer_version", 256);
-  request.template_version = text_of(body, "template_version", 256);
-  request.weights_url = text_of(body, "weights", longest_url);
-  request.notes = text_of(body, "notes", longest_notes);
-  request.webhook = text_of(body, "webhook_completed", longest_url);
-  if (!request.webhook) request.webhook = text_of(body, "webhook", longest_url);
+  request.trainer_version = text_field(body, "trainer_version", 256);
+  request.template_version = text_field(body, "template_version", 256);
+  request.weights_url = text_field(body, "weights", longest_url);
+  request.notes = text_field(body, "notes", longest_notes);
+  request.webhook = text_field(body, "webhook_completed", longest_url);
+  if (!request.webhook) request.webhook = text_field(body, "webhook", longest_url);
   if (request.webhook) check_url(*request.webhook, "webhook_completed");
   read_trainer(request, catalogue);
   request.template_image = catalogue.template_image(request.template_version);

@@ -119,6 +119,7 @@ Json official_view(const TrainingParts& parts, const std::string& base) {
   const std::string url = base + "/v1/trainings/" + training.id;
   return {{"id", training.id},
           {"model", training.model_owner + "/" + training.model_name},
+          {"destination", training.model_owner + "/" + training.model_name},
           {"version", training.trainer_version.value_or(training.trainer)},
           {"input", Json::parse(training.input)},
           {"output", output_of(parts)},
@@ -129,8 +130,13 @@ Json official_view(const TrainingParts& parts, const std::string& base) {
           {"started_at", time_or_null(training.started_at)},
           {"completed_at", time_or_null(training.completed_at)},
           {"source", "api"},
+          {"data_removed", false},
           {"metrics", metrics_of(parts)},
-          {"urls", {{"get", url}, {"cancel", url + "/cancel"}}}};
+          {"urls",
+           {{"get", url},
+            {"cancel", url + "/cancel"},
+            {"web", base + "/t/" + training.id},
+            {"stream", parts.stream_url}}}};
 }
 
 }  // namespace
@@ -159,6 +165,15 @@ Json prediction_view(const TrainingParts& parts, const std::string& base) {
           {"source", "api"},
           {"metrics", metrics_of(parts)},
           {"urls", {{"get", url}, {"cancel", base + "/v1/trainings/" + training.id + "/cancel"}}}};
+}
+
+Json training_list_view(const TrainingParts& parts, const std::string& base) {
+  Json view = official_view(parts, base);
+  view["logs"] = nullptr;  // of each alone
+  view["steps"] = steps_of(parts);
+  view["failed_step"] = or_null(parts.training.failed_step);
+  view["notes"] = or_null(parts.training.notes);
+  return view;
 }
 
 Json training_view(const TrainingParts& parts, const std::string& base) {

@@ -25,6 +25,9 @@ struct TrainingParts {
 // the end.
 Json training_view(const TrainingParts& parts, const std::string& base);
 
+// In lists, which only the official API has: all as that shows them, whichever API made them.
+Json training_list_view(const TrainingParts& parts, const std::string& base);
+
 // The run of its trainer as a prediction: it has the training's id, and the weights as output.
 Json prediction_view(const TrainingParts& parts, const std::string& base);
 

@@ -6,6 +6,7 @@
 
 #include "host/platform/http_call.hpp"
 #include "host/platform/step_engine.hpp"
+#include "host/platform/webhook_secret.hpp"
 #include "host/webhooks/curl.hpp"
 
 namespace dream::host {
@@ -14,7 +15,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds timeout{30000};
-constexpr std::int64_t most_attempts = 20;
 constexpr milliseconds look{500};
 
 // 1, 2, 4 … 256 seconds, then every 10 minutes: about 2 hours in all.
@@ -49,13 +49,21 @@ void StepEngine::deliver_webhooks() {
   }
 }
 
+// With the account's own secret too, which its clients can ask for.
+std::string StepEngine::signature(const Delivery& delivery, std::chrono::seconds now) {
+  std::string all = keys_.sign(delivery.id, now, delivery.body);
+  if (delivery.account.empty()) return all;
+  const auto own = SigningKeys::parse(webhook_secret(core_.pool, delivery.account));
+  return all + (all.empty() ? "" : " ") + own.sign(delivery.id, now, delivery.body);
+}
+
 void StepEngine::deliver(const Delivery& delivery) {
   const auto now = std::chrono::duration_cast<std::chrono::seconds>(
       std::chrono::system_clock::now().time_since_epoch());
   HttpCall post{.method = "POST", .url = delivery.url, .timeout = timeout};
   post.headers = {"Content-Type: application/json", "webhook-id: " + delivery.id,
                   "webhook-timestamp: " + std::to_string(now.count()),
-                  "webhook-signature: " + keys_.sign(delivery.id, now, delivery.body)};
+                  "webhook-signature: " + signature(delivery, now)};
   post.body = delivery.body;
   post.addresses = core_.options.addresses;
   post.follow_redirects = false;
@@ -71,7 +79,7 @@ void StepEngine::deliver(const Delivery& delivery) {
     return core_.deliveries.refused(delivery, std::nullopt, "the platform ended", now_micros());
   const std::string problem =
       reply.status == 0 ? reply.error : fmt::format("the receiver answered {}", reply.status);
-  const bool again = worth_a_retry(reply) && delivery.attempt < most_attempts;
+  const bool again = worth_a_retry(reply) && delivery.attempt < delivery.tries;
   spdlog::warn("webhook {} about {}: {}{}", shown, delivery.subject, problem,
                again ? "" : "; given up");
   core_.deliveries.refused(

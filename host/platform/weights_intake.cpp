@@ -119,7 +119,9 @@ void check_weights(StepContext& context, const std::string& sha256) {
 }
 
 void check_datasets(StepContext& context) {
-  const Json input = Json::parse(context.training().input);
+  PlatformCore& core = context.core();
+  const Json input = core.reachable(Json::parse(context.training().input),
+                                    context.training().account, core.own_url);
   const PlatformLimits& limits = context.core().options.limits;
   for (const char* name : dataset_inputs) {
     const auto found = input.find(name);

@@ -7,7 +7,7 @@ namespace {
 
 const std::string columns =
     "subject, url, body, id, status, attempt, due_at, last_status, last_error, created_at, "
-    "completed_at ";
+    "completed_at, account, tries ";
 const std::string due =
     "SELECT id FROM deliveries WHERE status = 'waiting' AND due_at <= $1 "
     "AND (lease_until IS NULL OR lease_until < $1) ORDER BY due_at LIMIT 1";
@@ -25,6 +25,8 @@ Delivery to_delivery(const sql::Row& row) {
   delivery.last_error = row.maybe_text(8);
   delivery.created_at = row.integer(9);
   delivery.completed_at = row.maybe_integer(10);
+  delivery.account = row.text(11);
+  delivery.tries = row.integer(12);
   return delivery;
 }
 
@@ -32,9 +34,10 @@ Delivery to_delivery(const sql::Row& row) {
 
 void add_delivery(sql::Database& database, const NewDelivery& delivery) {
   const Micros now = now_micros();
-  database.run("INSERT INTO deliveries (id, subject, url, body, status, due_at, created_at) "
-               "VALUES ($1, $2, $3, $4, 'waiting', $5, $6)",
-               "msg_" + new_id(), delivery.subject, delivery.url, delivery.body, now, now);
+  database.run("INSERT INTO deliveries (id, subject, url, body, status, due_at, created_at, "
+               "account, tries) VALUES ($1, $2, $3, $4, 'waiting', $5, $6, $7, $8)",
+               "msg_" + new_id(), delivery.subject, delivery.url, delivery.body, now, now,
+               delivery.account, delivery.tries);
 }
 
 std::optional<Delivery> Deliveries::claim(const std::string& owner, Micros lease) {

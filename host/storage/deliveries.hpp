@@ -16,6 +16,8 @@ struct NewDelivery {
   std::string subject;  // id of what it tells of
   std::string url;
   std::string body;  // JSON
+  std::string account = {};       // whose secret signs it too
+  std::int64_t tries = 20;        // at most; 1 for what the next one makes stale
 };
 
 struct Delivery : NewDelivery {

@@ -6,6 +6,11 @@ namespace {
 const std::string columns =
     "id, account, purpose, name, content_type, metadata, bytes, sha256, created_at, expires_at";
 
+FileRecord to_file(const sql::Row& row) {
+  return {row.text(0), row.text(1),    row.text(2),       row.text(3),    row.text(4),
+          row.text(5), row.integer(6), row.maybe_text(7), row.integer(8), row.maybe_integer(9)};
+}
+
 }  // namespace
 
 void Files::add(const FileRecord& file) {
@@ -20,11 +25,27 @@ void Files::add(const FileRecord& file) {
 std::optional<FileRecord> Files::find(const std::string& id) {
   return pool_.with([&](sql::Database& database) -> std::optional<FileRecord> {
     const auto found = database.run("SELECT " + columns + " FROM files WHERE id = $1", id);
-    const sql::Row* const row = found.first();
-    if (row == nullptr) return std::nullopt;
-    return FileRecord{row->text(0),    row->text(1),       row->text(2),   row->text(3),
-                      row->text(4),    row->text(5),       row->integer(6), row->maybe_text(7),
-                      row->integer(8), row->maybe_integer(9)};
+    if (found.first() == nullptr) return std::nullopt;
+    return to_file(*found.first());
+  });
+}
+
+std::vector<FileRecord> Files::list(const std::string& account, const std::string& purpose,
+                                    const std::optional<PageStart>& start, std::int64_t limit) {
+  Where where;
+  where.add("account =", account);
+  where.add("sha256 IS NOT NULL AND purpose =", purpose);
+  return pool_.with([&](sql::Database& database) {
+    std::vector<FileRecord> files;
+    for (const auto& row : select_page(database, {columns, "files"}, where, start, limit))
+      files.push_back(to_file(row));
+    return files;
+  });
+}
+
+bool Files::remove(const std::string& id) {
+  return pool_.transact([&](sql::Database& database) {
+    return database.run("DELETE FROM files WHERE id = $1", id).changed > 0;
   });
 }
 

@@ -3,9 +3,10 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "host/storage/clock.hpp"
-#include "host/storage/database.hpp"
+#include "host/storage/page.hpp"
 
 namespace dream::host {
 
@@ -30,6 +31,11 @@ class Files {
   std::optional<FileRecord> find(const std::string& id);
   // The bytes have come, or come again: the newest count. False if there is no such file.
   bool set_content(const std::string& id, const std::string& sha256, std::int64_t bytes);
+  // Those of one purpose whose bytes have come.
+  std::vector<FileRecord> list(const std::string& account, const std::string& purpose,
+                               const std::optional<PageStart>& start, std::int64_t limit);
+  // The blob stays. False if there is no such file.
+  bool remove(const std::string& id);
   // Of all files of an account that have come.
   std::int64_t bytes_of(const std::string& account);
 

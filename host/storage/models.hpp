@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "host/storage/clock.hpp"
-#include "host/storage/database.hpp"
+#include "host/storage/page.hpp"
 
 namespace dream::host {
 
@@ -15,7 +15,18 @@ struct Model {
   std::string name;
   std::string account;     // who may write it
   std::string visibility;  // "private", "public"
+  std::optional<std::string> description = {};
+  std::optional<std::string> hardware = {};
+  std::optional<std::string> github_url = {};
+  std::optional<std::string> paper_url = {};
+  std::optional<std::string> license_url = {};
+  std::optional<std::string> cover_image_url = {};
+  std::optional<std::string> readme = {};           // Markdown
+  std::optional<std::string> default_example = {};  // id of a prediction
+  std::int64_t run_count = 0;
   Micros created_at = 0;
+
+  std::string full_name() const { return owner + "/" + name; }
 };
 
 struct NewVersion {
@@ -46,8 +57,28 @@ class Models {
   explicit Models(sql::Pool& pool) : pool_(pool) {}
 
   std::optional<Model> find(const std::string& owner, const std::string& name);
+  // False if there is one of that name.
+  bool create(const Model& model);
+  // All that PATCH may change of it. False if there is none.
+  bool change(const Model& model);
+  // False if there is none, or it has versions.
+  bool remove(const std::string& owner, const std::string& name);
+  // Those that an account may see: its own and the public ones.
+  std::vector<Model> list(const std::string& account, const std::optional<PageStart>& start,
+                          std::int64_t limit);
+  // Of these the ones with `text` in their names, descriptions or readmes, most used first.
+  std::vector<Model> search(const std::string& account, const std::string& text,
+                            std::int64_t limit);
+
   // Newest first.
   std::vector<Version> versions(const std::string& owner, const std::string& name);
+  std::vector<Version> versions_page(const std::string& owner, const std::string& name,
+                                     const std::optional<PageStart>& start, std::int64_t limit);
+  std::optional<Version> latest_version(const std::string& owner, const std::string& name);
+  std::optional<Version> find_version(const std::string& owner, const std::string& name,
+                                      const std::string& id);
+  // The image and the weights stay where they are. False if there is none such.
+  bool remove_version(const std::string& owner, const std::string& name, const std::string& id);
   // The same id may belong to several models.
   std::vector<Version> versions_with_id(const std::string& id);
 

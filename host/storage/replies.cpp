@@ -61,4 +61,19 @@ std::string shared_setting(sql::Pool& pool, const std::string& name, const std::
   });
 }
 
+void keep_setting(sql::Pool& pool, const std::string& name, const std::string& value) {
+  pool.transact([&](sql::Database& database) {
+    database.run("INSERT INTO settings (name, value) VALUES ($1, $2) "
+                 "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                 name, value);
+  });
+}
+
+std::optional<std::string> find_setting(sql::Pool& pool, const std::string& name) {
+  return pool.with([&](sql::Database& database) -> std::optional<std::string> {
+    const auto found = database.run("SELECT value FROM settings WHERE name = $1", name);
+    return found.first() == nullptr ? std::nullopt : found.first()->maybe_text(0);
+  });
+}
+
 }  // namespace dream::host

@@ -40,5 +40,8 @@ class Replies {
 
 // A value that all processes on the database share: `value` is kept if there is none yet.
 std::string shared_setting(sql::Pool& pool, const std::string& name, const std::string& value);
+// The newest counts.
+void keep_setting(sql::Pool& pool, const std::string& name, const std::string& value);
+std::optional<std::string> find_setting(sql::Pool& pool, const std::string& name);
 
 }  // namespace dream::host

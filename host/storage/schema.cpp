@@ -7,7 +7,7 @@
 namespace dream::host {
 namespace {
 
-constexpr std::array<const char*, 1> steps{R"sql(
+constexpr std::array<const char*, 2> steps{R"sql(
 CREATE TABLE settings (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -163,6 +163,56 @@ CREATE TABLE replies (              -- to requests with an Idempotency-Key
   created_at  BIGINT NOT NULL,
   PRIMARY KEY (account, name)
 );
+)sql",
+                                              R"sql(
+CREATE TABLE predictions (
+  id                  TEXT PRIMARY KEY,
+  account             TEXT NOT NULL,
+  model_owner         TEXT NOT NULL,
+  model_name          TEXT NOT NULL,
+  version             TEXT NOT NULL,
+  deployment          TEXT,           -- owner/name
+  template            TEXT NOT NULL,  -- a name of the configuration
+  weights             TEXT NOT NULL,  -- sha256 in the blob store
+  host_key            TEXT NOT NULL,  -- what a host must be to run it
+  status              TEXT NOT NULL,
+  input               TEXT NOT NULL,  -- JSON, as given
+  output              TEXT,           -- JSON
+  error               TEXT,
+  logs                TEXT NOT NULL DEFAULT '',
+  metrics             TEXT,           -- JSON
+  webhook             TEXT,
+  webhook_events      TEXT,           -- JSON array; null: output and completed
+  attempt             BIGINT NOT NULL DEFAULT 0,
+  owner               TEXT,           -- the process whose host runs it
+  lease_until         BIGINT,
+  created_at          BIGINT NOT NULL,
+  started_at          BIGINT,
+  completed_at        BIGINT,
+  deadline            BIGINT,
+  cancel_requested_at BIGINT
+);
+CREATE INDEX predictions_newest ON predictions (account, created_at, id);
+CREATE INDEX predictions_queue ON predictions (status, host_key, created_at);
+CREATE INDEX predictions_owner ON predictions (owner);
+
+CREATE TABLE deployments (
+  owner         TEXT NOT NULL,        -- the account
+  name          TEXT NOT NULL,
+  model_owner   TEXT NOT NULL,
+  model_name    TEXT NOT NULL,
+  version       TEXT NOT NULL,
+  hardware      TEXT NOT NULL,
+  min_instances BIGINT NOT NULL,
+  max_instances BIGINT NOT NULL,
+  release       BIGINT NOT NULL,      -- counts the changes, from 1
+  created_at    BIGINT NOT NULL,
+  released_at   BIGINT NOT NULL,
+  PRIMARY KEY (owner, name)
+);
+
+ALTER TABLE deliveries ADD COLUMN account TEXT NOT NULL DEFAULT '';
+ALTER TABLE deliveries ADD COLUMN tries BIGINT NOT NULL DEFAULT 20;
 )sql"};
 
 // Outside the numbered steps: it holds their number.

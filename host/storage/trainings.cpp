@@ -1,9 +1,5 @@
 #include "host/storage/trainings.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-
 #include "host/base/text.hpp"
 #include "host/storage/models.hpp"
 #include "host/storage/training_rows.hpp"
@@ -37,21 +33,6 @@ void insert_steps(sql::Database& database, const NewTraining& training) {
     ++position;
   }
 }
-
-// Collects conditions and their parameters.
-struct Where {
-  std::string text;
-  std::vector<sql::Value> values;
-
-  void add(const std::string& condition, sql::Value value) {
-    values.push_back(std::move(value));
-    text += fmt::format("{}{} ${}", text.empty() ? "" : " AND ", condition, values.size());
-  }
-  std::string next(sql::Value value) {
-    values.push_back(std::move(value));
-    return fmt::format("${}", values.size());
-  }
-};
 
 Where where_of(const TrainingFilter& filter) {
   Where where;
@@ -127,26 +108,13 @@ std::vector<Step> Trainings::steps(const std::string& id) {
 
 std::vector<Training> Trainings::list(const TrainingFilter& filter,
                                       const std::optional<PageStart>& start, std::int64_t limit) {
-  Where where = where_of(filter);
-  const bool backwards = start && start->backwards;
-  if (start) {
-    const std::string time = where.next(start->created_at);
-    const std::string id = where.next(start->id);
-    where.text +=
-        fmt::format(" AND (created_at, id) {} ({}, {})", backwards ? '>' : '<', time, id);
-  }
-  const std::string order = backwards ? " ASC" : " DESC";
-  const std::string statement = "SELECT " + training_columns + " FROM trainings WHERE " +
-                                where.text + " ORDER BY created_at" + order + ", id" + order +
-                                " LIMIT " + where.next(limit);
-  std::vector<Training> page = pool_.with([&](sql::Database& database) {
-    std::vector<Training> rows;
-    for (const auto& row : database.run_values(statement, where.values).rows)
-      rows.push_back(to_training(row));
-    return rows;
+  return pool_.with([&](sql::Database& database) {
+    std::vector<Training> page;
+    for (const auto& row : select_page(database, {training_columns, "trainings"}, where_of(filter),
+                                       start, limit))
+      page.push_back(to_training(row));
+    return page;
   });
-  if (backwards) std::reverse(page.begin(), page.end());
-  return page;
 }
 
 bool Trainings::cancel(const std::string& id) {

@@ -10,6 +10,7 @@
 
 #include "host/storage/database.hpp"
 #include "host/storage/deliveries.hpp"
+#include "host/storage/page.hpp"
 #include "host/storage/training.hpp"
 
 namespace dream::host {
@@ -35,13 +36,6 @@ struct TrainingFilter {
   std::optional<std::string> model_name = {};
   std::optional<Micros> created_after = {};
   std::optional<Micros> created_before = {};
-};
-
-// Where a page begins: behind this training, in order of age. Forwards is towards older ones.
-struct PageStart {
-  Micros created_at = 0;
-  std::string id;
-  bool backwards = false;
 };
 
 struct LogPart {

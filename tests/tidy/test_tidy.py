@@ -48,7 +48,7 @@ FORBIDDEN_INCLUDES = [
      "a store of blobs: curl, XML, and what a blob is"),
     ("host/(?!oci/)", r"<archive(_entry)?\.h>", "archives are written in host/oci"),
     ("plugins/", r'#include "|' + TORCH + "|" + OPENCV, "templates see <dream/…> alone"),
-    ("host/platform/(?!platform_server|training_stream)", BOOST,
+    ("host/platform/(?!platform_server|event_streams)", BOOST,
      "the platform's logic is free of Asio, but for its server and streams"),
     ("host/(?!platform/|cli/platform_command)", '"host/platform/',
      "nothing rests on the platform"),

@@ -1,5 +1,5 @@
-// What happens to a training as server-sent events, as Replicate's clients read them: for whoever
-// has the URL, which is signed.
+// What happens to a training or a prediction as server-sent events, as Replicate's clients read
+// them: for whoever has the URL, which is signed.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -8,20 +8,18 @@
 #include <set>
 
 #include "host/http/message.hpp"
-#include "host/platform/platform_core.hpp"
+#include "host/platform/stream_source.hpp"
 
 namespace dream::host {
 
 // Lives on the io_context thread; the database is asked on `pool`.
-class TrainingStreams {
+class EventStreams {
  public:
-  TrainingStreams(boost::asio::io_context& io, boost::asio::thread_pool& pool, PlatformCore& core)
+  EventStreams(boost::asio::io_context& io, boost::asio::thread_pool& pool, PlatformCore& core)
       : io_(io), pool_(pool), core_(core) {}
-  ~TrainingStreams();
+  ~EventStreams();
 
-  // Answers "GET /streams/{capability}". Events: "logs" (text), "status" (JSON: status, steps),
-  // "error" ({"detail"}), "done" ({} or {"reason"}); each has an id, from which Last-Event-ID goes
-  // on.
+  // Answers "GET /streams/{capability}". Each event has an id, from which Last-Event-ID goes on.
   void open(std::shared_ptr<Exchange> exchange);
   void close_all();
 

@@ -1,0 +1,92 @@
+// Runs the predictions of versions on hosts of this machine. The tables are the truth: this may end
+// at any point, and another, or the next one, goes on.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "host/platform/prediction_host.hpp"
+
+namespace dream::host {
+
+class PredictionEngine {
+ public:
+  explicit PredictionEngine(PlatformCore& core) : core_(core) {}
+  ~PredictionEngine();  // as stop()
+
+  void start();
+  // Puts back what runs, so that others can take it at once, ends the hosts, and waits for them.
+  void stop();
+  // There is something new to look at: no need to wait for the next look.
+  void wake();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // One thread, one host, one prediction at a time.
+  struct Slot {
+    HostKind kind;
+    std::string hardware;
+    HostView::State state = HostView::State::starting;
+    Micros since = 0;
+    std::atomic<bool> ending = false;  // after what it runs
+    std::shared_ptr<PredictionHost> host = nullptr;
+    bool gone = false;
+    std::thread thread = {};
+  };
+
+  void manage();
+  void make_plan();
+  struct Wishes {
+    std::vector<HostWish> list;
+    std::map<std::string, std::string> hardware;  // by deployment
+  };
+  Wishes wishes();
+  void start_host(const HostKind& kind, const std::string& hardware);
+  void join_gone();
+
+  void serve(Slot& slot);
+  std::shared_ptr<PredictionHost> ready_host(Slot& slot);
+  void serve_predictions(Slot& slot);
+  PredictionHost::After run(Slot& slot, const StoredPrediction& prediction);
+  void set_state(Slot& slot, HostView::State state);
+
+  void tend();
+  void look_after_runs();
+  struct Run {
+    std::string id;
+    std::int64_t attempt = 0;
+    std::shared_ptr<RunFlags> flags;
+    std::shared_ptr<PredictionHost> host;
+    Clock::time_point asked_to_end = {};  // first
+    Clock::time_point told_to_end = {};   // last
+  };
+  void look_after(Run& run, const std::vector<PredictionQueue::Held>& held);
+
+  bool wait(std::chrono::milliseconds time);
+  void guarded(const char* what, const std::function<void()>& work);
+
+  PlatformCore& core_;
+  std::mutex mutex_;  // of all below
+  std::condition_variable changed_;
+  bool stopping_ = false;
+  std::uint64_t wakes_ = 0;
+  std::vector<std::unique_ptr<Slot>> slots_;
+  std::map<std::string, Run> runs_;          // by prediction
+  std::map<std::string, Micros> failed_at_;  // kinds of hosts that could not be set up
+  std::vector<std::thread> threads_;
+
+  // Of the thread that tends.
+  Clock::time_point renewed_at_ = {};
+  std::map<std::string, int> strays_;  // held, but run by nobody: seen so often
+};
+
+}  // namespace dream::host

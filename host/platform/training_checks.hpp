@@ -1,0 +1,22 @@
+// A request for a training on its way into the tables: what both APIs that take one do with it.
+#pragma once
+
+#include <string>
+
+#include "host/platform/platform_core.hpp"
+#include "host/platform/training_request.hpp"
+
+namespace dream::host {
+
+// All that can be known before compute is spent: pictures, inputs, template, destination. Throws
+// Refusal (422, 503).
+void check_training(PlatformCore& core, const TrainingRequest& wanted, const std::string& account);
+
+// Of the origin "dreambooth".
+NewTraining new_training(const TrainingRequest& wanted, const std::string& account,
+                         const std::string& id);
+
+// Throws Refusal (429) if the account has as many as it may have.
+void keep_training(PlatformCore& core, const NewTraining& training);
+
+}  // namespace dream::host

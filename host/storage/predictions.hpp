@@ -1,0 +1,38 @@
+// Predictions of versions: what clients do with them. What runs them is the prediction queue.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/storage/page.hpp"
+#include "host/storage/prediction_rows.hpp"
+
+namespace dream::host {
+
+struct PredictionFilter {
+  std::string account;
+  std::optional<Micros> created_after = {};
+  std::optional<Micros> created_before = {};
+};
+
+class StoredPredictions {
+ public:
+  StoredPredictions(sql::Pool& pool, AnnouncePrediction announce)
+      : pool_(pool), announce_(std::move(announce)) {}
+
+  // It waits for a host. Its model's run count grows. False, and nothing is kept, if the account
+  // has `most_waiting` that no host has begun (0: no limit).
+  bool create(const NewStoredPrediction& prediction, std::int64_t most_waiting);
+  std::optional<StoredPrediction> find(const std::string& id);
+  std::vector<StoredPrediction> list(const PredictionFilter& filter,
+                                     const std::optional<PageStart>& start, std::int64_t limit);
+  // One that no host runs ends at once, otherwise its host is told. False for one that has ended.
+  bool cancel(const std::string& id);
+
+ private:
+  sql::Pool& pool_;
+  AnnouncePrediction announce_;
+};
+
+}  // namespace dream::host
