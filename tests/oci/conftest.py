@@ -95,5 +95,6 @@ def repository(request):
 
 def pytest_runtest_logreport(report):
     """What `tools/test platform` counts."""
-    if report.when == "call" and report.passed:
+    counts = "PYTEST_XDIST_WORKER" not in os.environ  # those of workers come here once more
+    if counts and report.when == "call" and report.passed:
         add_to_report("registry", report.nodeid)

@@ -85,6 +85,7 @@ def sanitized(preset, full):
 
 # Two tests at a time: most of a test is the start of a program, on one core.
 IN_PAIRS = ("-n", "2", "--dist", "worksteal")
+FILES_IN_PAIRS = ("-n", "2", "--dist", "loadfile")  # where the tests of a file share a server
 
 
 def pytest(folder, full, preset="dev", arguments=(), environment=None):
@@ -164,8 +165,10 @@ def conformance(full):
 
 def platform(full):
     return reported(
-        print_platform, lambda environment: pytest("platform", full, environment=environment),
-        lambda environment: pytest("oci", full, arguments=without(BUILDS),
+        print_platform,
+        lambda environment: pytest("platform", full, arguments=FILES_IN_PAIRS,
+                                   environment=environment),
+        lambda environment: pytest("oci", full, arguments=[*IN_PAIRS, *without(BUILDS)],
                                    environment=environment))
 
 

@@ -25,6 +25,14 @@ oracle_wheels=(
 annotator_wheels=(controlnet-aux==0.0.10 timm==1.0.29)
 original_annotator_wheel=controlnet-aux==0.0.1
 cog_wheels=(cog==0.23.1 replicate==1.0.7)
+# The official clients of the Replicate API: the newest of each line. The source distribution of the
+# 2.x one has its tests; they lie beside it, in an environment of their own.
+replicate_beta=2.0.0b4
+replicate_beta_wheels=(
+  "replicate[aiohttp]==$replicate_beta" respx pytest pytest-asyncio pytest-xdist dirty-equals
+  importlib-metadata rich time-machine
+)
+replicate_js=replicate@1.4.0
 # What drives Debian's chromium, and axe-core to judge the page; Playwright's own browsers are not
 # fetched.
 browser_wheels=(playwright==1.65.2 axe-playwright-python==0.1.8 greenlet==3.5.6)
@@ -130,6 +138,25 @@ install_s3_server() {
     "${s3_wheel/==/[server,s3]==}"
 }
 
+install_replicate_clients() {
+  local beta="$root/.deps/replicate-beta"
+  [ -d "$beta" ] || python3 -m venv "$beta"
+  install_tool replicate-beta "${replicate_beta_wheels[*]}" "the Python client 2.x and its tests" \
+    fetch_replicate_beta "$beta"
+  install_tool replicate-js "$replicate_js" "the JavaScript client" \
+    npm install --prefix "$root/.deps/replicate-js" --no-save --no-audit --no-fund "$replicate_js"
+}
+
+fetch_replicate_beta() {
+  local beta=$1
+  "$beta/bin/pip" install "${replicate_beta_wheels[@]}" &&
+    "$beta/bin/pip" download --no-deps --no-binary replicate -d "$beta/sdist" \
+      "replicate==$replicate_beta" &&
+    mkdir -p "$beta/suite" &&
+    tar -xzf "$beta/sdist/replicate-$replicate_beta.tar.gz" -C "$beta/suite" --strip-components=1 &&
+    rm -rf "$beta/suite/src"
+}
+
 # setup run|test
 setup() {
   log="$root/.deps/setup.log"
@@ -146,6 +173,7 @@ setup() {
     install_oracles
     install_document_tools
     install_s3_server
+    install_replicate_clients
   fi
 }
 
