@@ -7,6 +7,35 @@ constexpr std::size_t longest_name = 200;
 
 }  // namespace
 
+FormFileSink::FormFileSink(BlobStore& store, std::uint64_t limit, const std::string& content_type)
+    : BlobSink(store, limit),
+      reader_(content_type, {[this](const PartHead&) { ++parts_; },
+                             [this](std::string_view bytes) {
+                               if (parts_ == 1) BlobSink::write(bytes);
+                             },
+                             [] {}}) {}
+
+// What is wrong is told once all has come, so that the client reads the answer.
+void FormFileSink::write(std::string_view bytes) {
+  if (!problem_.empty()) return;
+  try {
+    reader_.write(bytes);
+  } catch (const MultipartError& error) {
+    problem_ = error.what();
+  }
+}
+
+Blob FormFileSink::finish() {
+  try {
+    if (problem_.empty()) reader_.finish();
+  } catch (const MultipartError& error) {
+    problem_ = error.what();
+  }
+  if (problem_.empty() && parts_ == 0) problem_ = "there is nothing in it";
+  if (!problem_.empty()) throw Refusal(422, "the form cannot be read: " + problem_);
+  return BlobSink::finish();
+}
+
 Blob finish_blob(Request& request) {
   const auto sink = std::dynamic_pointer_cast<BlobSink>(request.sink);
   if (!sink) throw Refusal(404, "Not found.");

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "host/platform/api.hpp"
+#include "host/platform/multipart.hpp"
 
 namespace dream::host {
 
@@ -14,11 +15,25 @@ class BlobSink : public BodySink {
   BlobSink(BlobStore& store, std::uint64_t limit) : writer_(store.write()), limit_(limit) {}
   std::uint64_t limit() const override { return limit_; }
   void write(std::string_view bytes) override { writer_->write(bytes); }
-  Blob finish() { return writer_->finish(); }
+  virtual Blob finish() { return writer_->finish(); }
 
  private:
   std::unique_ptr<BlobWriter> writer_;
   std::uint64_t limit_;
+};
+
+// The first part of a form: there are clients that put the file they upload into one.
+class FormFileSink : public BlobSink {
+ public:
+  // Throws MultipartError for a type that is no form's.
+  FormFileSink(BlobStore& store, std::uint64_t limit, const std::string& content_type);
+  void write(std::string_view bytes) override;
+  Blob finish() override;  // throws Refusal (422) if it was no form
+
+ private:
+  MultipartReader reader_;
+  int parts_ = 0;
+  std::string problem_;
 };
 
 // What the request's BlobSink has taken. Throws Refusal (404) if it has none.

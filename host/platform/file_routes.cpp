@@ -3,6 +3,7 @@
 
 #include "host/base/ids.hpp"
 #include "host/base/mime.hpp"
+#include "host/base/text.hpp"
 #include "host/platform/api.hpp"
 #include "host/platform/blob_sink.hpp"
 #include "host/platform/file_answer.hpp"
@@ -96,8 +97,15 @@ std::shared_ptr<BodySink> PlatformApi::open_upload(const char* purpose, const Re
   if (!core_.capabilities.check(purpose, head.parameters.at("capability"))) return nullptr;
   const PlatformLimits& limits = core_.options.limits;
   const bool of_client = std::string_view(purpose) == upload_purpose;
-  return std::make_shared<BlobSink>(*core_.blobs,
-                                    of_client ? limits.upload_bytes : limits.weights_bytes);
+  const std::uint64_t limit = of_client ? limits.upload_bytes : limits.weights_bytes;
+  const std::string* const type = head.header("content-type");
+  if (of_client && type != nullptr && lower(*type).starts_with("multipart/form-data")) {
+    try {
+      return std::make_shared<FormFileSink>(*core_.blobs, limit, *type);
+    } catch (const MultipartError&) {  // it is called a form, and has no boundary
+    }
+  }
+  return std::make_shared<BlobSink>(*core_.blobs, limit);
 }
 
 ApiAnswer PlatformApi::finish_upload(Request& request) {

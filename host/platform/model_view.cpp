@@ -70,6 +70,7 @@ Json model_view(PlatformCore& core, const Model& model, const std::string& base)
           {"name", model.name},
           {"description", or_null(model.description)},
           {"visibility", model.visibility},
+          {"created_at", wire_time(model.created_at)},
           {"is_official", false},
           {"github_url", or_null(model.github_url)},
           {"paper_url", or_null(model.paper_url)},

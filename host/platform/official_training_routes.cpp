@@ -52,9 +52,9 @@ ApiAnswer ReplicateApi::create_training(Request& request) {
     NewTraining training = new_training(wanted, account, id);
     training.origin = "replicate";
     training.webhook_events = webhook.events;
-    keep_training(core_, training);
+    const Training begun = keep_training(core_, training);
     wake_steps_();
-    return answer(core_.trainings.find(id).value());
+    return answer(begun);
   };
   return {answer_once(core_.replies, request, account, to_text(body), find, create)};
 }

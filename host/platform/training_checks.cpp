@@ -68,9 +68,14 @@ NewTraining new_training(const TrainingRequest& wanted, const std::string& accou
   return training;
 }
 
-void keep_training(PlatformCore& core, const NewTraining& training) {
+Training keep_training(PlatformCore& core, const NewTraining& training) {
   const std::int64_t most = core.options.limits.account_trainings;
-  if (core.trainings.create(training, most)) return;
+  if (core.trainings.create(training, most)) {
+    Training begun = core.trainings.find(training.id).value();
+    begun.status = training_status::queued;
+    begun.started_at.reset();
+    return begun;
+  }
   Refusal refusal(429, fmt::format("Request was throttled. {} trainings of your account have not "
                                    "ended, which is as many as may be",
                                    most));

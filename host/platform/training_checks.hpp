@@ -16,7 +16,9 @@ void check_training(PlatformCore& core, const TrainingRequest& wanted, const std
 NewTraining new_training(const TrainingRequest& wanted, const std::string& account,
                          const std::string& id);
 
-// Throws Refusal (429) if the account has as many as it may have.
-void keep_training(PlatformCore& core, const NewTraining& training);
+// The training as it begins, queued, though a step may be in work by now: there are clients that
+// take any other status for a failure. Throws Refusal (429) if the account has as many as it may
+// have.
+Training keep_training(PlatformCore& core, const NewTraining& training);
 
 }  // namespace dream::host

@@ -46,9 +46,9 @@ Response PlatformApi::create_checked(const std::string& account, const Json& bod
                              {"model", wanted.model_owner + "/" + wanted.model_name},
                              {"trainer", wanted.trainer ? Json(wanted.trainer->name) : Json()},
                              {"template", wanted.template_image->name}});
-  keep_training(core_, new_training(wanted, account, id));
+  const Training begun = keep_training(core_, new_training(wanted, account, id));
   wake_();
-  return view_of(201, core_.trainings.find(id).value(), base);
+  return view_of(201, begun, base);
 }
 
 ApiAnswer PlatformApi::get_training(Request& request) {

@@ -146,7 +146,6 @@ class Client:
     scheme: str = "Token"
     first: tuple = (201,)    # the statuses it takes as good
     also_needs: tuple = ()   # keys of a training that it reads besides id, status and version
-    cannot: str = ""         # why it does not get to its end here, and what it is told
 
 
 AXIOS = {"Content-Type": "application/json", "Accept-Encoding": "*"}
@@ -190,8 +189,7 @@ CLIENTS = [
            "sawirricardo/replicate-php dce87a8 is its origin",
            {"model": "anna/php", "trainer_version": SD15, "webhook_completed": "HOOK/php",
             "input": prompts("DATA")}, by_saloon,
-           {"Content-Type": "application/json", "Accept": "application/json"},
-           cannot="input.instance_data: it cannot be used as a zip archive of pictures"),
+           {"Content-Type": "application/json", "Accept": "application/json"}),
     *(Client(f"Dough, {pose}", "banodoco/Dough ml_processor/replicate/replicate.py",
              {"input": prompts("DATA", max_train_steps=2000), "model": f"anna/dough-{pose}",
               "trainer_version": SD15, "template_version": version,
