@@ -18,6 +18,7 @@ from harness import ROOT  # noqa: E402
 from platform_page import BarTrainer, PlatformPage, pictures, start_platform  # noqa: E402
 from playground import png_bytes  # noqa: E402
 from screenshots import shoot  # noqa: E402
+from test_platform_models import bundled_weights  # noqa: E402
 
 
 def foxes(count):
@@ -41,6 +42,28 @@ def foxes(count):
 def settle(page, seconds=0.6):
     page.page.mouse.move(900, 20)
     page.page.wait_for_timeout(1000 * seconds)
+
+
+def try_version(page, platform):
+    """Foxes drawn by the bundled model, as if the training had made it."""
+    platform.wait_end(platform.create(
+        model="anna/emoji-fox", weights=platform.upload(bundled_weights(), "output.zip")))
+    page.link("Models", exact=True).click()
+    page.link("emoji-fox").click()
+    page.field("Inputs").fill('{"prompt": "a fox on a blue background", "seed": 7, '
+                              '"num_inference_steps": 25}')
+    page.button("Generate").click()
+    expect(page.field("Seed")).to_be_visible(timeout=120_000)
+    for prompt, seed in (("a rocket on a purple background", 5), ("a panda on a green background",
+                                                                   11),
+                         ("a fox on a blue background", 7)):
+        page.field("Prompt").fill(prompt)
+        page.field("Seed").fill(str(seed))
+        page.button("Generate").click()
+        expect(page.stage.get_by_role("img", name=f"{prompt}, seed {seed}")).to_be_visible(
+            timeout=120_000)
+    page.page.evaluate("window.scrollTo(0, 0)")
+    settle(page)
 
 
 def photograph(browser, platform, folder):
@@ -69,6 +92,12 @@ def photograph(browser, platform, folder):
     settle(page, 0.1)
     shoot(page, folder, "platform")
 
+    page.status("Succeeded")
+    try_version(page, platform)
+    shoot(page, folder, "platform-try")
+
+    page.page.go_back()
+    page.page.go_back()
     page.page.emulate_media(color_scheme="dark")
     page.page.set_viewport_size({"width": 390, "height": 844})
     page.status("Succeeded")

@@ -161,3 +161,16 @@ def test_fields_of_a_trainer(call):
                    {"trainers": one * 2, "templates": one * 2, "trainer": "dreambooth"})
     names = [field["name"] for field in unknown["fields"]]
     assert names[:2] == ["input.instance_data", "model"] and "trainer_version" in names
+
+
+@pytest.mark.parametrize("function, words", [
+    ("platformCurl", ["http://h:8000/v1/predictions", "$REPLICATE_API_TOKEN", '"version": "a/b:1"',
+                      '"prompt": "it\'s"', "Prefer: wait"]),
+    ("platformPython", ['base_url="http://h:8000"', '"a/b:1"', "client.run("]),
+    ("platformJavaScript", ['baseUrl: "http://h:8000/v1"', 'replicate.run("a/b:1"'])])
+def test_code_of_a_prediction(call, function, words):
+    code = call("client_snippets", function, "http://h:8000/", "a/b:1", {"prompt": "it's", "n": 2})
+    for word in words:
+        assert word in code, code
+    if function == "platformPython":
+        compile(code, "snippet", "exec")

@@ -10,6 +10,7 @@ import { durationText } from "./progress.js";
 import { InvalidInput, Run } from "./run.js";
 import { joinsOutput, readFields } from "./schema.js";
 import { showSnippets } from "./snippet_dialog.js";
+import { asCurl, asJavaScript, asPython } from "./snippets.js";
 import { setUpTheme } from "./theme_toggle.js";
 import { Viewer } from "./viewer.js";
 
@@ -277,7 +278,10 @@ class Page {
     const input = this.form.collect();
     if (!input) return;
     const secrets = new Set(Object.keys(input).filter((n) => this.form.kindOf(n) === "secret"));
-    showSnippets(`${this.api.shown}${this.template.prefix}predictions`, input, secrets);
+    const url = `${this.api.shown}${this.template.prefix}predictions`;
+    showSnippets([["curl", () => asCurl(url, input, secrets)],
+                  ["Python", () => asPython(url, input, secrets)],
+                  ["JavaScript", () => asJavaScript(url, input, secrets)]]);
   }
 }
 

@@ -5,13 +5,16 @@ import { fromDataUrl, pngTexts } from "./files.js";
 // value; seed of a picture}.
 export async function readItem(item) {
   if (typeof item === "string" && item.startsWith("data:")) {
-    const blob = fromDataUrl(item);
-    const shown = /^image\/(png|jpeg|webp|gif|avif|bmp|svg\+xml)$/.test(blob.type);
-    return { kind: shown ? "picture" : "file", blob, seed: shown ? await seedOf(blob) : null };
+    return itemOf(fromDataUrl(item));
   }
   if (typeof item === "string" && /^https?:\/\//.test(item)) return { kind: "link", url: item };
   if (typeof item === "string") return { kind: "text", text: item };
   return { kind: "value", value: item };
+}
+
+export async function itemOf(blob) {
+  const shown = /^image\/(png|jpeg|webp|gif|avif|bmp|svg\+xml)$/.test(blob.type);
+  return { kind: shown ? "picture" : "file", blob, seed: shown ? await seedOf(blob) : null };
 }
 
 // The templates of this project write their settings into each PNG.
@@ -34,14 +37,15 @@ export function seedFrom(logs, input, index) {
   return Number.isInteger(base) ? base + index : null;
 }
 
-// All of an output. `joined`: a list of texts that reads as one.
-export async function readOutput(output, { joined = false, logs = "", input = {} } = {}) {
+// All of an output. `joined`: a list of texts that reads as one; `read`: what to read an item with.
+export async function readOutput(output, { joined = false, logs = "", input = {},
+                                           read = readItem } = {}) {
   if (output === null || output === undefined) return [];
   const list = Array.isArray(output) ? output : [output];
   if (list.length > 0 && list.every((item) => typeof item === "string" && !isFile(item))) {
     return [{ kind: "text", text: list.join(joined ? "" : "\n") }];
   }
-  const items = await Promise.all(list.map(readItem));
+  const items = await Promise.all(list.map((item) => read(item)));
   let index = 0;
   for (const item of items) {
     if (item.kind === "picture") item.seed ??= seedFrom(logs, input, index++);

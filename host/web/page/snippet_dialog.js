@@ -1,11 +1,9 @@
 // The present request as code, to be copied.
 import { announce, button, copyText, el, uniqueId } from "./dom.js";
 import { openDialog } from "./dialog.js";
-import { asCurl, asJavaScript, asPython } from "./snippets.js";
 
-const languages = [["curl", asCurl], ["Python", asPython], ["JavaScript", asJavaScript]];
-
-export function showSnippets(url, input, secrets) {
+// `languages`: [[name, () => text]].
+export function showSnippets(languages) {
   const tabs = [];
   const code = el("code", {});
   const copy = button("Copy", { symbol: "copy", kind: "primary" });
@@ -17,7 +15,7 @@ export function showSnippets(url, input, secrets) {
       tab.tabIndex = i === chosen ? 0 : -1;
     });
     panel.setAttribute("aria-labelledby", tabs[chosen].id);
-    code.textContent = languages[chosen][1](url, input, secrets);
+    code.textContent = languages[chosen][1]();
     remember(chosen);
   };
   languages.forEach(([name], i) => {
@@ -44,8 +42,9 @@ export function showSnippets(url, input, secrets) {
              el("div", { class: "dialog-actions" },
                 el("p", { class: "muted" },
                    "Files are read by their names from the folder it runs in."), copy));
-  choose(remembered());
-  tabs[remembered()].focus();
+  const first = Math.min(languages.length - 1, remembered());
+  choose(first);
+  tabs[first].focus();
 }
 
 function remember(index) {
@@ -58,7 +57,7 @@ function remember(index) {
 
 function remembered() {
   try {
-    return Math.min(languages.length - 1, Number(localStorage.getItem("dream-language")) || 0);
+    return Number(localStorage.getItem("dream-language")) || 0;
   } catch {
     return 0;
   }

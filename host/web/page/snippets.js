@@ -10,7 +10,7 @@ class Raw {
 const fileName = (blob) => blob.name ?? "file.bin";
 
 // The input with files and secrets as markers that each language writes in its own way.
-function marked(input, secrets) {
+export function marked(input, secrets) {
   const mark = (value, name) => {
     if (value instanceof Blob) {
       const type = value.type || "application/octet-stream";
@@ -23,11 +23,11 @@ function marked(input, secrets) {
   return Object.fromEntries(entries);
 }
 
-const hasFile = (value) => value instanceof Blob ||
+export const hasFile = (value) => value instanceof Blob ||
   (Array.isArray(value) && value.some(hasFile));
 
 // A literal, indented by `depth` steps of `language.indent`.
-function literal(value, language, depth = 0) {
+export function literal(value, language, depth = 0) {
   if (value instanceof Raw) return value.make(language);
   if (value === null || typeof value !== "object") return language.scalar(value);
   const list = Array.isArray(value);
@@ -46,7 +46,7 @@ function literal(value, language, depth = 0) {
 const escapeShell = (text) => text.replace(/[\\$`]/g, (character) => "\\" + character);
 const quoteShell = (text) => (/^[\w./-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`);
 
-const shell = {
+export const shell = {
   indent: "  ",
   key: (name) => JSON.stringify(name),
   scalar: (value) => escapeShell(JSON.stringify(value)),
@@ -54,7 +54,7 @@ const shell = {
   secret: (name) => `"$${name}"`,
 };
 
-const python = {
+export const python = {
   indent: "    ",
   trailingComma: true,
   key: (name) => JSON.stringify(name),
@@ -64,7 +64,7 @@ const python = {
   secret: (name) => `os.environ[${JSON.stringify(name)}]`,
 };
 
-const javascript = {
+export const javascript = {
   indent: "  ",
   trailingComma: true,
   key: (name) => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name)),

@@ -1,18 +1,22 @@
 // The platform's page as a whole: which view the address names, and who is signed in.
-import { announce, byId } from "../dom.js";
+import { announce, byId, el, icon } from "../dom.js";
 import { setUpTheme } from "../theme_toggle.js";
 import { Client } from "./client.js";
+import { ModelList } from "./model_list.js";
+import { ModelView } from "./model_view.js";
 import { NewTraining } from "./new_training.js";
 import { signInView } from "./sign_in.js";
-import { emptyDetail, TrainingList } from "./training_list.js";
+import { TrainingList } from "./training_list.js";
 import { TrainingView } from "./training_view.js";
 
 class Page {
   constructor() {
     this.client = new Client((retry) => this.signIn(retry));
-    this.list = new TrainingList(this.client, (text) => this.complain(text));
+    this.lists = {
+      trainings: new TrainingList(this.client, (text) => this.complain(text)),
+      models: new ModelList(this.client, (text) => this.complain(text)),
+    };
     this.view = null;
-    byId("list").append(this.list.element);
   }
 
   start() {
@@ -51,22 +55,44 @@ class Page {
     if (this.signing) return;
     byId("sign-out").hidden = this.client.token === "";
     const { parts, query } = this.where();
-    const [area = "trainings", id] = parts;
+    const [area = "trainings", ...rest] = parts;
     this.view?.close?.();
     this.view = null;
-    this.list.select(area === "trainings" ? id : undefined);
-    this.list.start();
+    const name = area === "models" ? rest.slice(0, 2).join("/") : rest[0];
+    this.showList(area === "models" ? "models" : "trainings", area === "new" ? undefined : name);
     if (area === "new") {
       this.open(new NewTraining(this.client, (training) => this.made(training)),
                 query.get("from"), "New training", moved);
-    } else if (area === "trainings" && id) {
-      this.open(new TrainingView(this.client, id, (training) => this.seen(training)), undefined,
+    } else if (area === "models" && rest.length >= 2) {
+      this.open(new ModelView(this.client, name, rest[2], (version) => {
+        location.hash = `#/models/${name}/${version}`;
+      }), undefined, name, moved);
+    } else if (area === "trainings" && name) {
+      this.open(new TrainingView(this.client, name, (training) => this.seen(training)), undefined,
                 "Training", moved);
     } else {
       document.body.dataset.view = "list";
-      byId("detail").replaceChildren(emptyDetail());
-      this.name("Trainings");
+      byId("detail").replaceChildren(emptyDetail(area));
+      this.name(area === "models" ? "Models" : "Trainings");
     }
+  }
+
+  // The list of that area, with what is chosen of it.
+  showList(area, chosen) {
+    const titles = { trainings: "Trainings", models: "Models" };
+    for (const [other, list] of Object.entries(this.lists)) if (other !== area) list.stop();
+    for (const link of document.querySelectorAll(".areas a")) {
+      if (link.dataset.area === area) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    byId("list-title").textContent = titles[area];
+    const list = this.lists[area];
+    if (list.element.parentElement !== byId("list")) {
+      byId("list").replaceChildren(list.element);
+      this.complain("");
+    }
+    list.select(chosen);
+    list.start();
   }
 
   open(view, argument, title, moved) {
@@ -86,14 +112,14 @@ class Page {
   }
 
   seen(training) {
-    this.list.take([training]);
-    this.list.show();
+    this.lists.trainings.take([training]);
+    this.lists.trainings.show();
     this.name(training.model);
   }
 
   made(training) {
     announce("The training has begun");
-    this.list.take([training]);
+    this.lists.trainings.take([training]);
     location.hash = `#/trainings/${encodeURIComponent(training.id)}`;
   }
 
@@ -108,7 +134,7 @@ class Page {
     if (this.signing) return;
     this.signing = true;
     this.client.setToken("");
-    this.list.stop();
+    for (const list of Object.values(this.lists)) list.stop();
     this.view?.close?.();
     document.body.dataset.view = "gate";
     this.name("Sign in");
@@ -120,6 +146,16 @@ class Page {
     byId("detail").replaceChildren(view.element);
     view.focus();
   }
+}
+
+function emptyDetail(area) {
+  const [title, note] = area === "models"
+    ? ["Try what you have trained", "Choose a model to make pictures with it, or train another one"]
+    : ["From a few pictures to a model of your own",
+       "Choose a training to see how it goes, or begin a new one"];
+  return el("div", { class: "empty" }, icon("image"), el("p", { class: "empty-title" }, title),
+            el("p", { class: "muted" }, note),
+            el("a", { class: "primary", href: "#/new" }, "Begin with pictures"));
 }
 
 setUpTheme();

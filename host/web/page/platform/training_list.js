@@ -1,5 +1,5 @@
 // All trainings, the newest first: looked at again and again while the page is seen.
-import { announce, button, el, icon } from "../dom.js";
+import { announce, button, el } from "../dom.js";
 import { pill } from "./pill.js";
 import { agoText, hasEnded, overallShare, statusText, stepText, timeElement } from "./wording.js";
 
@@ -133,8 +133,3 @@ function meter(share) {
   fill.style.setProperty("--share", `${(share * 100).toFixed(1)}%`);
   return el("span", { class: "meter", "aria-hidden": "true" }, fill);
 }
-
-export const emptyDetail = () => el("div", { class: "empty" }, icon("image"),
-  el("p", { class: "empty-title" }, "From a few pictures to a model of your own"),
-  el("p", { class: "muted" }, "Choose a training to see how it goes, or begin a new one"),
-  el("a", { class: "primary", href: "#/new" }, "Begin with pictures"));

@@ -120,10 +120,12 @@ export class TrainingView {
          button("Copy the version", { symbol: "copy", only: true, on: {
            click: () => tellCopied(version) } })),
       el("div", { class: "button-row" },
+         el("a", { class: "primary small", href: `#/models/${version.replace(":", "/")}` },
+            icon("sliders"), "Try it"),
          weights && el("a", { class: "quiet small", href: this.client.address(weights),
                               download: "output.zip" }, icon("download"), "Download the weights"),
          training.input?.instance_prompt && el("a", { class: "quiet small",
-           href: `#/new?from=${encodeURIComponent(training.id)}` }, icon("sliders"),
+           href: `#/new?from=${encodeURIComponent(training.id)}` }, icon("redo"),
            "Train again with these settings")));
   }
 
