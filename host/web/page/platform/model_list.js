@@ -95,7 +95,8 @@ export class ModelList {
       el("span", { class: "card-head" }, el("span", { class: "card-title" }, name),
          el("span", { class: "tag" }, visibility)),
       el("span", { class: "card-note" },
-         newest ? ["version of ", timeElement(newest.created_at, ago)] : "no version yet",
+         ...(newest ? ["newest version ", timeElement(newest.created_at, ago)]
+           : ["no version yet"]),
          runs > 0 && ` · ${runs} ${runs === 1 ? "run" : "runs"}`));
   }
 }

@@ -44,7 +44,6 @@ export class ModelView {
   async show(model, versions, version) {
     this.facts.replaceChildren(...[
       el("span", {}, model.visibility),
-      el("span", {}, `${model.run_count} ${model.run_count === 1 ? "run" : "runs"}`),
       el("span", {}, `${versions.length} ${versions.length === 1 ? "version" : "versions"}`),
       model.description && el("span", {}, model.description)].filter(Boolean));
     if (!version) {

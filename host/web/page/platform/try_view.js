@@ -34,7 +34,7 @@ export class TryView {
         click: () => this.showCode() } })];
     this.fields = el("div", { class: "fields" });
     const form = el("form", { class: "panel try-form", novalidate: true, autocomplete: "off",
-                              "aria-label": "Inputs" },
+                              "aria-label": "Prediction" },
       el("div", { class: "notice bad", id: "form-error", role: "alert", tabindex: "-1",
                   hidden: true }),
       this.fields,
