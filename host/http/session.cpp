@@ -121,7 +121,7 @@ asio::awaitable<void> Session::serve_requests() {
     if (!exchange->answered()) co_return;
     const bool keep = client_keeps && !stopping_;
     const bool sent = exchange->stream() != nullptr
-                          ? co_await send_stream(*exchange, version, keep)
+                          ? co_await send_stream(*exchange, head, version, keep)
                           : co_await write(exchange->response(), head, version, keep);
     if (!sent) co_return;
     if (!keep) co_return co_await linger();

@@ -57,8 +57,8 @@ class Session {
   boost::asio::awaitable<std::shared_ptr<Exchange>> answer(Request request);
   boost::asio::awaitable<bool> write(const Response& response, bool head, unsigned version,
                                      bool keep_alive);
-  boost::asio::awaitable<bool> send_stream(const Exchange& exchange, unsigned version,
-                                           bool keep_alive);
+  boost::asio::awaitable<bool> send_stream(const Exchange& exchange, bool head_only,
+                                           unsigned version, bool keep_alive);
   boost::asio::awaitable<bool> send_pieces(BodyStream& body, bool chunked);
   boost::asio::awaitable<bool> send_piece(std::string_view piece, bool chunked);
   // Pieces of at most 1 MiB, each within the limit for a client that takes nothing.

@@ -44,8 +44,8 @@ struct Waking {
 }  // namespace
 
 // True if the whole body was sent and the connection can go on.
-asio::awaitable<bool> Session::send_stream(const Exchange& exchange, unsigned version,
-                                           bool keep_alive) {
+asio::awaitable<bool> Session::send_stream(const Exchange& exchange, bool head_only,
+                                           unsigned version, bool keep_alive) {
   using namespace asio::experimental::awaitable_operators;
   const auto body = exchange.stream();
   const Closing closing{*body};
@@ -56,6 +56,7 @@ asio::awaitable<bool> Session::send_stream(const Exchange& exchange, unsigned ve
   const std::string head =
       response_head(exchange.response(), {.version = version, .keep_alive = keep});
   if (!co_await send(asio::buffer(head))) co_return false;
+  if (head_only) co_return keep;
   const auto first = co_await (send_pieces(*body, chunked) || watch_client());
   const bool* const sent = std::get_if<bool>(&first);  // else the client has gone
   co_return sent != nullptr && *sent && keep;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
 
 #include "host/base/base64.hpp"
 #include "host/base/ids.hpp"
@@ -22,6 +23,7 @@ constexpr char not_found[] = "The requested resource could not be found.";
 // Some clients need a time: the year 2200, before the clocks that count nanoseconds end.
 constexpr Micros never = 7'258'118'400'000'000;
 constexpr std::size_t longest_field = 64U << 10;
+const std::set<std::string, std::less<>> known_fields = {"filename", "metadata", "type"};
 
 // A form with a file in it. What is wrong with it is told once the whole has come, so that the
 // client reads the answer.
@@ -73,6 +75,7 @@ class FormSink : public BodySink {
   }
   void take(std::string_view bytes) {
     if (current_ == "content") return content_->write(bytes);
+    if (!known_fields.contains(current_)) return;
     std::string& field = fields_[current_];
     if (field.size() + bytes.size() > longest_field)
       throw MultipartError("the part \"" + current_ + "\" is too long");

@@ -17,6 +17,7 @@ namespace dream::host {
 namespace {
 
 constexpr std::int64_t most_found = 50;
+constexpr std::size_t longest_search = 1024;  // bytes
 constexpr char not_found[] = "The requested resource could not be found.";
 
 using TextMember = std::optional<std::string> Model::*;
@@ -43,9 +44,17 @@ void read_texts(const Json& body, Model& model) {
   }
 }
 
+void check_search_size(std::size_t bytes) {
+  if (bytes > longest_search)
+    throw Refusal(422, fmt::format("query: {} bytes are too many to search for: at most {}", bytes,
+                                   longest_search),
+                  "query");
+}
+
 // The body of a search is a text, plain or as JSON.
 std::string search_text(const Request& request) {
   const std::string body(trimmed(request.body, " \t\r\n"));
+  check_search_size(body.size());
   const Json json = Json::parse(body, nullptr, false);
   std::string text = json.is_string() ? json.get<std::string>() : body;
   if (valid_utf8(text) != text || text.find('\0') != std::string::npos)
@@ -119,6 +128,7 @@ ApiAnswer ReplicateApi::list_models(Request& request) {
 
 Json ReplicateApi::found_models(const std::string& account, const std::string& text,
                                 const std::string& base) {
+  check_search_size(text.size());
   Json found = Json::array();
   for (const Model& model : core_.models.search(account, text, most_found))
     found.push_back(model_view(core_, model, base));

@@ -339,16 +339,37 @@ def test_deployments(versions):
     assert versions.request("DELETE", path).status == 204 and versions.get(path).status == 404
 
 
-def test_files(versions):
+def form_with_pixel(metadata):
+    """The body and headers of a form; its last part is of no use."""
     boundary = "frontier"
-    metadata = {"a": 1}
     parts = [('name="content"; filename="my pixel.png"', "image/png", PIXEL),
              ('name="metadata"; filename="blob"', "application/json",
-              json.dumps(metadata).encode())]
+              json.dumps(metadata).encode()),
+             ('name="other"', "text/plain", b"x" * 100_000)]
     body = b"".join(f"--{boundary}\r\nContent-Disposition: form-data; {head}\r\n"
                     f"Content-Type: {kind}\r\n\r\n".encode() + data + b"\r\n"
                     for head, kind, data in parts) + f"--{boundary}--\r\n".encode()
-    kind = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    return body, {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+
+
+def signed_download(platform, file, expiry):
+    """The status and the bytes for whoever has the URL that the owner signed."""
+    secret = platform.get("/v1/webhooks/default/secret").json["key"]
+    owner = platform.get("/v1/account").json["username"]
+    text = f"{owner} {file['id']} {expiry}".encode()
+    signature = base64.b64encode(hmac.new(secret.encode(), text, hashlib.sha256).digest())
+    query = urllib.parse.urlencode({"owner": owner, "expiry": expiry, "signature": signature})
+    url = f"http://127.0.0.1:{platform.port}/v1/files/{file['id']}/download?{query}"
+    try:
+        with urllib.request.urlopen(url) as reply:
+            return reply.status, reply.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def test_files(versions):
+    metadata = {"a": 1}
+    body, kind = form_with_pixel(metadata)
     made = versions.post("/v1/files", body, headers=kind)
     assert made.status == 201, made.text
     file = made.json
@@ -362,23 +383,19 @@ def test_files(versions):
     assert used["input"]["values"] == [file["urls"]["get"]]
     with urllib.request.urlopen(used["output"][0]) as reply:
         assert reply.read() == PIXEL
-    secret = versions.get("/v1/webhooks/default/secret").json["key"]
-    owner = versions.get("/v1/account").json["username"]
-    for expiry, wanted in ((int(time.time()) + 60, 200), (int(time.time()) - 60, 403)):
-        text = f"{owner} {file['id']} {expiry}".encode()
-        signature = base64.b64encode(hmac.new(secret.encode(), text, hashlib.sha256).digest())
-        query = urllib.parse.urlencode({"owner": owner, "expiry": expiry, "signature": signature})
-        url = f"http://127.0.0.1:{versions.port}/v1/files/{file['id']}/download?{query}"
-        try:
-            with urllib.request.urlopen(url) as reply:
-                assert (reply.status, reply.read()) == (wanted, PIXEL)
-        except urllib.error.HTTPError as error:
-            assert error.code == wanted
+    assert signed_download(versions, file, int(time.time()) + 60) == (200, PIXEL)
+    assert signed_download(versions, file, int(time.time()) - 60)[0] == 403
     assert versions.request("DELETE", f"/v1/files/{file['id']}").status == 204
     assert versions.get(f"/v1/files/{file['id']}").status == 404
     for bad, headers, status in ((b"{}", {"Content-Type": "application/json"}, 415),
                                  (body[:-20], kind, 422), (b"--frontier--\r\n", kind, 422)):
         assert versions.post("/v1/files", bad, headers=headers).status == status
+
+
+def test_a_search_has_a_length(versions):
+    for answer in (versions.get("/v1/search?query=" + "x" * 1025),
+                   versions.request("QUERY", "/v1/models", "[" * 1_000_000)):
+        assert answer.status == 422 and "at most 1024" in answer.json["detail"]
 
 
 def test_account_and_the_rest(versions):
@@ -444,6 +461,9 @@ def test_two_accounts(tmp_path, trainer, template):
         assert platform.request("PATCH", "/v1/models/anna/texts", {}, headers=ben).status == 403
         nobody = platform.get("/v1/predictions", headers={"Authorization": "Bearer wrong-token"})
         assert nobody.status == 401 and nobody.json["title"] == "Unauthenticated"
+        body, kind = form_with_pixel({})
+        file = platform.post("/v1/files", body, headers=kind).json
+        assert signed_download(platform, file, int(time.time()) + 60) == (200, PIXEL)
 
 
 def test_rate_limits(tmp_path, trainer, template):

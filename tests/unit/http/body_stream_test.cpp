@@ -25,6 +25,17 @@ TEST_F(BodyStreamTest, ComesInChunksAndTheConnectionGoesOn) {
   EXPECT_NE(got.find("\r\n\r\n4\r\npart\r\n4\r\npart\r\n" + end), std::string::npos) << got;
 }
 
+TEST_F(BodyStreamTest, IsOnlyAHeadForThoseWhoAskForOne) {
+  serve([](const auto& exchange) {
+    exchange->begin_stream({.status = 200}, [] { return piece("whole", true); });
+  });
+  Connection client(port);
+  client.send("HEAD /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+  client.ask("/stream");
+  const std::string got = client.read_until("0\r\n\r\n");
+  EXPECT_NE(got.find("\r\n\r\nHTTP/1.1 200 OK\r\n"), std::string::npos) << got;
+}
+
 TEST_F(BodyStreamTest, EndsWithTheConnectionForOldClients) {
   serve([](const auto& exchange) {
     exchange->begin_stream({.status = 200}, [] { return piece("whole", true); });
