@@ -23,6 +23,16 @@ const std::string* Request::header(std::string_view name) const {
   return nullptr;
 }
 
+std::string path_for_logs(const Request& request) {
+  const auto secret = request.parameters.find("capability");
+  if (secret == request.parameters.end()) return request.path;
+  const std::size_t end = request.path.find('/', 1);
+  const std::size_t at = request.path.find(secret->second, end);
+  // Percent-encoded: then all of it stays out.
+  if (at == std::string::npos) return request.path.substr(0, end) + "/…";
+  return request.path.substr(0, at) + "…" + request.path.substr(at + secret->second.size());
+}
+
 void Exchange::respond(Response response) {
   if (answered_ || gone_) return;
   answered_ = true;

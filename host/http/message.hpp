@@ -31,6 +31,10 @@ struct Request {
   const std::string* header(std::string_view name) const;
 };
 
+// The path of a request that was routed, without what only its holder may know: the value of a
+// parameter {capability}.
+std::string path_for_logs(const Request& request);
+
 struct Response {
   int status = 200;
   std::string content_type = {};  // empty: no body

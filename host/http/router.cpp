@@ -49,7 +49,8 @@ void call(const Handler& handler, const std::shared_ptr<Exchange>& exchange) {
   try {
     handler(exchange);
   } catch (const std::exception& error) {
-    spdlog::error("{} {}: {}", exchange->request().method, exchange->request().path, error.what());
+    const Request& request = exchange->request();
+    spdlog::error("{} {}: {}", request.method, path_for_logs(request), error.what());
     exchange->respond({500, "application/json", R"({"error":"internal server error"})"});
   }
 }
@@ -74,7 +75,7 @@ std::shared_ptr<BodySink> Router::open_sink(Request head) const {
     try {
       return route.open_sink(head);
     } catch (const std::exception& error) {
-      spdlog::error("{} {}: {}", head.method, head.path, error.what());
+      spdlog::error("{} {}: {}", head.method, path_for_logs(head), error.what());
       return nullptr;
     }
   }

@@ -24,17 +24,17 @@ ApiAnswer answer_of(const ApiHandler& handler, Request& request) {
     return {problem_answer(refusal)};
   } catch (const sql::Error& error) {
     // The path alone: a query may hold a secret.
-    spdlog::error("{} {}: {}", request.method, request.path, error.what());
+    spdlog::error("{} {}: {}", request.method, path_for_logs(request), error.what());
     Refusal refusal(503, "The platform's database cannot be used at the moment");
     refusal.retry_after_s = 2;
     return {problem_answer(refusal)};
   } catch (const BlobsUnavailable& error) {
-    spdlog::error("{} {}: {}", request.method, request.path, error.what());
+    spdlog::error("{} {}: {}", request.method, path_for_logs(request), error.what());
     Refusal refusal(503, "The platform's store of files cannot be used at the moment");
     refusal.retry_after_s = 5;
     return {problem_answer(refusal)};
   } catch (const std::exception& error) {
-    spdlog::error("{} {}: {}", request.method, request.path, error.what());
+    spdlog::error("{} {}: {}", request.method, path_for_logs(request), error.what());
     return {problem_answer(Refusal(500, "Internal server error"))};
   }
 }

@@ -87,5 +87,16 @@ TEST(Exchange, AnswersOnceAndTellsOfADisconnectOnce) {
   EXPECT_FALSE(exchange.answered());
 }
 
+TEST(PathForLogs, LeavesCapabilitiesOut) {
+  const auto shown = [](std::string path, std::map<std::string, std::string> parameters) {
+    return path_for_logs({.method = "GET", .path = std::move(path), .query = "token=1",
+                          .headers = {}, .parameters = std::move(parameters)});
+  };
+  EXPECT_EQ(shown("/files/a-secret/me.zip", {{"capability", "a-secret"}, {"name", "me.zip"}}),
+            "/files/…/me.zip");
+  EXPECT_EQ(shown("/files/a%2Dsecret/me.zip", {{"capability", "a-secret"}}), "/files/…");
+  EXPECT_EQ(shown("/v1/files/a", {{"id", "a"}}), "/v1/files/a");
+}
+
 }  // namespace
 }  // namespace dream::host
