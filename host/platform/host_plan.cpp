@@ -53,6 +53,7 @@ class Planner {
   }
 
   std::int64_t lack_of(const HostWish& wish) const {
+    if (wish.is_paused) return 0;
     const auto all = count(wish.kind, [](const HostView&) { return true; });
     const auto busy =
         count(wish.kind, [](const HostView& host) { return host.state == State::busy; });

@@ -23,6 +23,7 @@ struct HostWish {
   Micros waiting_since = 0;  // of the oldest
   std::int64_t least = 0;    // hosts that stay, whatever happens
   std::int64_t most = 1;     // hosts
+  bool is_paused = false;    // none is started now; those there are stay
 };
 
 struct HostBounds {

@@ -15,7 +15,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds look{500};
 constexpr milliseconds after_trouble{1000};
 constexpr int most_starts = 3;  // of a host that goes away before it is ready
-constexpr Micros failure_pause = 30'000'000;  // before a deployment's host is tried again
 
 Micros micros(milliseconds time) {
   return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
@@ -82,6 +81,8 @@ void PredictionEngine::manage() {
 void PredictionEngine::make_plan() {
   join_gone();
   const Wishes wanted = wishes();
+  for (const HostKind& kind : wanted.lacking)
+    give_up_lacking(kind, not_installed(kind.template_name));
   std::vector<HostView> views;
   std::vector<Slot*> slots;  // removed by this thread alone
   std::vector<std::shared_ptr<PredictionHost>> hosts;
@@ -110,8 +111,12 @@ void PredictionEngine::make_plan() {
 
 PredictionEngine::Wishes PredictionEngine::wishes() {
   Wishes all;
-  for (const auto& demand : core_.prediction_queue.demand())
-    all.list.push_back({demand.kind, demand.waiting, demand.since, 0, 1});
+  for (const auto& demand : core_.prediction_queue.demand()) {
+    if (core_.served_with(demand.kind.template_name).empty())
+      all.lacking.push_back(demand.kind);
+    else
+      all.list.push_back({demand.kind, demand.waiting, demand.since, 0, 1});
+  }
   for (const Deployment& deployment : core_.deployments.all()) {
     const std::string name = deployment.full_name();
     all.hardware[name] = deployment.hardware;
@@ -124,6 +129,7 @@ PredictionEngine::Wishes PredictionEngine::wishes() {
                                                    deployment.version);
     if (!version) continue;
     const HostKind kind{version->template_name, version->weights, name};
+    if (core_.served_with(kind.template_name).empty()) continue;
     const auto known =
         std::find_if(all.list.begin(), all.list.end(),
                      [&](const HostWish& wish) { return wish.kind.key() == kind.key(); });
@@ -131,11 +137,9 @@ PredictionEngine::Wishes PredictionEngine::wishes() {
       known->least = deployment.min_instances;
       continue;
     }
-    const std::lock_guard lock(mutex_);
-    const auto failed = failed_at_.find(kind.key());
-    if (failed == failed_at_.end() || now_micros() - failed->second > failure_pause)
-      all.list.push_back({kind, 0, 0, deployment.min_instances, deployment.max_instances});
+    all.list.push_back({kind, 0, 0, deployment.min_instances, deployment.max_instances});
   }
+  for (HostWish& wish : all.list) wish.is_paused = is_paused(wish);
   return all;
 }
 
@@ -187,35 +191,36 @@ std::shared_ptr<PredictionHost> PredictionEngine::ready_host(Slot& slot) {
 }
 
 void PredictionEngine::serve(Slot& slot) {
-  std::string problem;
-  try {
-    if (ready_host(slot) != nullptr) {
-      spdlog::info("a host for {} is ready", slot.kind.template_name);
-      serve_predictions(slot);
-    }
-  } catch (const std::exception& error) {
-    problem = error.what();
-  }
+  const Trouble trouble = serve_until_gone(slot);
   std::shared_ptr<PredictionHost> host;
   {
     const std::lock_guard lock(mutex_);
-    if (problem.empty())
-      failed_at_.erase(slot.kind.key());
-    else
-      failed_at_[slot.kind.key()] = now_micros();
     host = std::move(slot.host);
   }
-  if (!problem.empty()) {
-    spdlog::warn("{}: {}", slot.kind.template_name, problem);
-    guarded("failing predictions",
-            [&] { core_.prediction_queue.fail_waiting(slot.kind, valid_utf8(problem)); });
-  }
+  if (trouble.kind != Trouble::Kind::none) note(slot, trouble);
   host.reset();  // the process ends
   {
     const std::lock_guard lock(mutex_);
     slot.gone = true;
   }
   wake();
+}
+
+PredictionEngine::Trouble PredictionEngine::serve_until_gone(Slot& slot) {
+  using Kind = Trouble::Kind;
+  try {
+    if (ready_host(slot) != nullptr) {
+      spdlog::info("a host for {} is ready", slot.kind.template_name);
+      serve_predictions(slot);
+    }
+    return {};
+  } catch (const HostLacks& error) {
+    return {Kind::lacking, error.what()};
+  } catch (const HostFailed& error) {
+    return {Kind::final, error.what()};
+  } catch (const std::exception& error) {  // the store, the database or the machine: it may pass
+    return {Kind::passing, error.what()};
+  }
 }
 
 void PredictionEngine::serve_predictions(Slot& slot) {

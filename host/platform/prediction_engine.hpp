@@ -48,12 +48,24 @@ class PredictionEngine {
   struct Wishes {
     std::vector<HostWish> list;
     std::map<std::string, std::string> hardware;  // by deployment
+    std::vector<HostKind> lacking;                // no host of this machine can be
   };
   Wishes wishes();
   void start_host(const HostKind& kind, const std::string& hardware);
   void join_gone();
 
+  struct Trouble {
+    enum class Kind { none, passing, lacking, final } kind = Kind::none;
+    std::string text;
+  };
   void serve(Slot& slot);
+  Trouble serve_until_gone(Slot& slot);
+  void note(const Slot& slot, const Trouble& trouble);
+  bool is_served_beside(const Slot& slot) const;
+  bool is_alone() const;
+  void give_up(const HostKind& kind, const std::string& problem, Micros before);
+  void give_up_lacking(const HostKind& kind, const std::string& problem);
+  bool is_paused(const HostWish& wish);
   std::shared_ptr<PredictionHost> ready_host(Slot& slot);
   void serve_predictions(Slot& slot);
   PredictionHost::After run(Slot& slot, const StoredPrediction& prediction);
@@ -81,7 +93,12 @@ class PredictionEngine {
   std::uint64_t wakes_ = 0;
   std::vector<std::unique_ptr<Slot>> slots_;
   std::map<std::string, Run> runs_;          // by prediction
-  std::map<std::string, Micros> failed_at_;  // kinds of hosts that could not be set up
+  // Kinds of hosts that could not be set up.
+  struct Pause {
+    Micros until = 0;
+    bool is_for_all = false;  // also where predictions wait
+  };
+  std::map<std::string, Pause> pauses_;
   std::vector<std::thread> threads_;
 
   // Of the thread that tends.

@@ -85,14 +85,16 @@ bool is_ended(const std::string& status) {
 
 }  // namespace
 
+std::string not_installed(const std::string& template_name) {
+  return fmt::format("the template '{}' is not installed on this machine", template_name);
+}
+
 PredictionHost::PredictionHost(PlatformCore& core, HostKind kind, const std::string& hardware)
     : core_(core), kind_(std::move(kind)) {
   const std::string name = core_.served_with(kind_.template_name);
-  if (name.empty())
-    throw HostFailed(fmt::format("the template '{}' is not installed on this machine",
-                                 kind_.template_name));
+  if (name.empty()) throw HostLacks(not_installed(kind_.template_name));
   const auto weights = core_.blobs->open(kind_.weights);
-  if (!weights) throw HostFailed("the weights of the version are no longer in the store");
+  if (!weights) throw HostLacks("the weights of the version are no longer in the store");
   weights_ = *weights;
   const std::string id = new_id();
   ready_file_ = core_.blobs->scratch() / ("ready-" + id);

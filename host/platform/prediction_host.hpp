@@ -29,15 +29,20 @@ struct HostGone : HostFailed {
   using HostFailed::HostFailed;
 };
 
+// What it needs is not on this machine; another one on the database may have it.
+struct HostLacks : HostFailed {
+  using HostFailed::HostFailed;
+};
+
 // Belongs to one thread, with which the process ends, but for the calls that say otherwise.
 class PredictionHost {
  public:
-  // `hardware` "cpu" computes on the CPU, anything else on what there is. Throws HostFailed if its
-  // weights or template are not here.
+  // `hardware` "cpu" computes on the CPU, anything else on what there is. Throws HostLacks if its
+  // weights or template are not here, and BlobsUnavailable, std::system_error for what may pass.
   PredictionHost(PlatformCore& core, HostKind kind, const std::string& hardware);
   ~PredictionHost();
 
-  // Blocks until its set-up is done; false if `ended` is set before. Throws HostFailed.
+  // Blocks until its set-up is done; false if `ended` is set before. Throws HostFailed, sql::Error.
   bool set_up(const std::atomic<bool>& ended);
 
   enum class After {
@@ -64,6 +69,9 @@ class PredictionHost {
   std::filesystem::path ready_file_;
   std::unique_ptr<LocalHost> local_;
 };
+
+// Of a template, for people.
+std::string not_installed(const std::string& template_name);
 
 // Purposes of capabilities that hosts get.
 inline constexpr char host_output_purpose[] = "host-output";

@@ -150,10 +150,22 @@ bool PredictionQueue::put_back(const std::string& id, std::int64_t attempt) {
   });
 }
 
-void PredictionQueue::fail_waiting(const HostKind& kind, const std::string& error) {
+void PredictionQueue::fail_waiting(const HostKind& kind, const std::string& error,
+                                   Micros before) {
+  const bool nothing = pool_.with([&](sql::Database& database) {
+    return database
+        .run("SELECT id FROM predictions WHERE status = 'starting' AND host_key = $1 "
+             "AND created_at <= $2 LIMIT 1",
+             kind.key(), before)
+        .rows.empty();
+  });
+  if (nothing) return;
   pool_.transact([&](sql::Database& database) {
+    // Locked by being written: one that a host claims meanwhile is no longer of those that wait.
     const auto found = database.run(
-        "SELECT id FROM predictions WHERE status = 'starting' AND host_key = $1", kind.key());
+        "UPDATE predictions SET error = $1 WHERE status = 'starting' AND host_key = $2 "
+        "AND created_at <= $3 RETURNING id",
+        error, kind.key(), before);
     for (const auto& id : ids_of(found))
       end_prediction(database, id, std::nullopt, {.status = "failed", .error = error}, announce_);
   });

@@ -56,6 +56,14 @@ TEST(HostPlanTest, ADeploymentHasAsManyAsItsPredictionsNeedUpToItsMost) {
   EXPECT_EQ(plan_hosts({host("a", State::busy)}, {many}, {.hosts = 9}, now).start.size(), 2U);
 }
 
+TEST(HostPlanTest, NoneIsStartedInAPauseAndNoneMakesRoomForIt) {
+  HostWish paused = wish("a", 5, 9000 * second);
+  paused.is_paused = true;
+  const HostPlan plan = plan_hosts({host("b", State::idle)}, {paused}, {.hosts = 1}, now);
+  EXPECT_TRUE(plan.start.empty());
+  EXPECT_TRUE(plan.end.empty());
+}
+
 TEST(HostPlanTest, ItsLeastAreKeptWithoutWork) {
   HostWish kept = wish("a", 0);
   kept.least = 2;

@@ -108,7 +108,13 @@ TEST_P(PredictionQueueTest, WhatWaitsEndsAtOnce) {
   EXPECT_FALSE(predictions_.cancel("canceled"));
   EXPECT_FALSE(predictions_.cancel("none"));
   queue_.tend(3);
-  queue_.fail_waiting(texts, "no host");
+  queue_.fail_waiting(texts, "no host", find("hopeless").created_at - 1);  // it came later
+  EXPECT_EQ(find("hopeless").status, "starting");
+  create("claimed", {"files", texts.weights});
+  queue_.claim({"files", texts.weights}, "p", second);
+  queue_.fail_waiting({"files", texts.weights}, "no host", now_micros());
+  EXPECT_EQ(find("claimed").status, "processing");
+  queue_.fail_waiting(texts, "no host", now_micros());
   EXPECT_EQ(find("canceled").status, "canceled");
   EXPECT_EQ(find("late").status, "canceled");
   EXPECT_EQ(find("hopeless").error, "no host");
