@@ -68,6 +68,8 @@ class PlatformServer {
  private:
   void shut_down() {
     spdlog::info("ending: what runs goes on with the next start");
+    // Before anything is refused to its hosts: what fails for that is not the prediction's failure.
+    predictions_.let_go();
     streams_.close_all();
     core_.blobs->stop();
     is_ending_ = true;

@@ -31,14 +31,18 @@ void PredictionEngine::start() {
   threads_.emplace_back([this] { tend(); });
 }
 
-void PredictionEngine::stop() {
+void PredictionEngine::let_go() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     for (const auto& slot : slots_) slot->ending = true;
-    for (auto& [id, run] : runs_) run.flags->is_let_go = true;
+    for (const auto& [key, run] : runs_) run.flags->is_let_go = true;
   }
   changed_.notify_all();
+}
+
+void PredictionEngine::stop() {
+  let_go();
   for (auto& thread : threads_) thread.join();
   threads_.clear();
   for (const auto& slot : slots_) {

@@ -23,7 +23,10 @@ class PredictionEngine {
   ~PredictionEngine();  // as stop()
 
   void start();
-  // Puts back what runs, so that others can take it at once, ends the hosts, and waits for them.
+  // Begins nothing more, and puts back what runs, so that others can take it at once. Returns before
+  // that is done.
+  void let_go();
+  // let_go(), ends the hosts, and waits for them.
   void stop();
   // There is something new to look at: no need to wait for the next look.
   void wake();

@@ -175,7 +175,11 @@ PredictionHost::After PredictionHost::run(const StoredPrediction& prediction,
   const auto limit = Clock::now() + busy_limit;
   while (true) {
     const HttpReply reply = call(put);
-    if (flags.is_let_go) {
+    const Json answer = parsed(reply.body);
+    const std::string status = text_of(answer, "status").value_or("");
+    const bool ended = reply.status != 0 && reply.status < 300 && is_ended(status);
+    // One let go may have failed only because its platform took nothing from it any more.
+    if (flags.is_let_go && !(ended && status == "succeeded")) {
       if (flags.is_to_end)
         finish({.status = "canceled"});
       else
@@ -191,9 +195,7 @@ PredictionHost::After PredictionHost::run(const StoredPrediction& prediction,
         finish({.status = "failed", .error = "the host that ran it ended: " + how});
       return After::is_broken;
     }
-    const Json answer = parsed(reply.body);
-    const std::string status = answer.value("status", std::string());
-    if (reply.status < 300 && is_ended(status)) {
+    if (ended) {
       finish({status, json_of(answer, "output"), text_of(answer, "error"),
               text_of(answer, "logs"), json_of(answer, "metrics")});
       return After::goes_on;
