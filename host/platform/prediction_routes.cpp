@@ -1,5 +1,6 @@
 // The routes of ReplicateApi about predictions.
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include "host/base/text.hpp"
 #include "host/platform/cog_trainer.hpp"
@@ -162,7 +163,12 @@ ApiAnswer ReplicateApi::answer_when_ended(const std::string& id, std::chrono::se
   const auto patience = std::make_shared<ApiPatience>();
   patience->limit = wait;
   patience->look = [this, id, base, wait, now](bool is_over) -> std::optional<Response> {
-    const auto prediction = core_.predictions.find(id);
+    std::optional<StoredPrediction> prediction;
+    try {
+      prediction = core_.predictions.find(id);
+    } catch (const sql::Error& error) {  // it exists, whatever the database says at the moment
+      spdlog::warn("waiting for a prediction: {}", error.what());
+    }
     const bool ended = prediction && is_terminal(prediction->status);
     if (!ended && !is_over) return std::nullopt;
     Response answer = ended ? prediction_answer(201, *prediction, base) : now;

@@ -6,10 +6,12 @@ import hmac
 import json
 import os
 import signal
+import sqlite3
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from harness import BUILD, wait_until
@@ -114,6 +116,32 @@ def test_who_waited_too_little_reads_starting(versions):
     answer = versions.predict("sleeper", {"seconds": 3}, headers={"Prefer": "wait=1"})
     assert answer.status == 201 and answer.json["status"] == "starting"
     assert versions.wait_prediction(answer.json["id"], "succeeded")
+
+
+def test_a_database_that_is_away_ends_no_waiting(tmp_path, trainer, template):
+    with Versions(tmp_path / "data", trainer, template) as platform:
+        platform.predict("sleeper", {"seconds": 0})  # its host is ready
+        table = sqlite3.connect(tmp_path / "data/platform.sqlite", timeout=10,
+                                isolation_level=None)
+
+        def waits(seconds, limit_s):
+            """What a client reads that waits while no prediction can be read for a second."""
+            with ThreadPoolExecutor() as threads:
+                answer = threads.submit(platform.predict, "sleeper", {"seconds": seconds},
+                                        headers={"Prefer": f"wait={limit_s}"})
+                wait_until(lambda: platform.get("/v1/predictions").json["results"][0]["status"]
+                           == "processing", 20, "the run")
+                table.execute("ALTER TABLE predictions RENAME TO away")
+                time.sleep(1.5)
+                table.execute("ALTER TABLE away RENAME TO predictions")
+                return answer.result()
+
+        answer = waits(3, 60)
+        assert (answer.status, answer.json["status"]) == (201, "succeeded"), answer.text
+        answer = waits(3, 1)
+        assert (answer.status, answer.json["status"]) == (201, "starting"), answer.text
+        assert platform.wait_prediction(answer.json["id"], "succeeded", "failed")["output"]
+        table.close()
 
 
 def test_failures(versions):
