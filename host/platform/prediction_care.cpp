@@ -31,28 +31,33 @@ void PredictionEngine::tend() {
 }
 
 void PredictionEngine::look_after_runs() {
-  core_.prediction_queue.tend(core_.options.hosting.attempts);
   std::vector<Run> runs;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [id, run] : runs_) runs.push_back(run);
+    for (const auto& [key, run] : runs_) runs.push_back(run);
   }
   // What is claimed from here on has a fresh lease, and is not looked at.
   if (Clock::now() - renewed_at_ > core_.options.lease / 4) {
-    renewed_at_ = Clock::now();
+    const auto now = Clock::now();
     if (!runs.empty())
       core_.prediction_queue.renew(core_.instance, micros(core_.options.lease));
+    renewed_at_ = now;
   }
+  // Behind that: after a moment in which we did not run at all it would take what we still run.
+  core_.prediction_queue.tend(core_.options.hosting.attempts);
   const auto held = core_.prediction_queue.held(core_.instance);
   for (Run& run : runs) look_after(run, held);
   // One whose claim was kept although its answer was lost.
-  std::map<std::string, int> strays;
+  std::map<RunKey, int> strays;
   for (const auto& each : held) {
     const bool runs_here = std::any_of(runs.begin(), runs.end(),
-                                       [&](const Run& run) { return run.id == each.id; });
+                                       [&](const Run& run) {
+                                         return run.id == each.id && run.attempt == each.attempt;
+                                       });
     if (runs_here) continue;
-    strays[each.id] = strays_[each.id] + 1;
-    if (strays[each.id] > stray_looks) core_.prediction_queue.put_back(each.id, each.attempt);
+    const RunKey key{each.id, each.attempt};
+    strays[key] = strays_[key] + 1;
+    if (strays[key] > stray_looks) core_.prediction_queue.put_back(each.id, each.attempt);
   }
   strays_ = std::move(strays);
 }
@@ -75,7 +80,7 @@ void PredictionEngine::look_after(Run& run, const std::vector<PredictionQueue::H
   run.told_to_end = now;
   run.host->cancel(run.id);
   const std::lock_guard lock(mutex_);
-  const auto kept = runs_.find(run.id);
+  const auto kept = runs_.find({run.id, run.attempt});
   if (kept == runs_.end()) return;
   kept->second.asked_to_end = run.asked_to_end;
   kept->second.told_to_end = run.told_to_end;

@@ -249,11 +249,12 @@ void PredictionEngine::serve_predictions(Slot& slot) {
 
 PredictionHost::After PredictionEngine::run(Slot& slot, const StoredPrediction& prediction) {
   const auto flags = std::make_shared<RunFlags>();
+  const RunKey key{prediction.id, prediction.attempt};
   {
     const std::lock_guard lock(mutex_);
     slot.state = HostView::State::busy;
     slot.since = now_micros();
-    runs_[prediction.id] = {prediction.id, prediction.attempt, flags, slot.host};
+    runs_[key] = {prediction.id, prediction.attempt, flags, slot.host};
     if (stopping_) flags->is_let_go = true;
   }
   auto after = PredictionHost::After::is_broken;
@@ -270,7 +271,8 @@ PredictionHost::After PredictionEngine::run(Slot& slot, const StoredPrediction& 
   });
   {
     const std::lock_guard lock(mutex_);
-    runs_.erase(prediction.id);
+    const auto kept = runs_.find(key);  // of another by now, if this one was put back
+    if (kept != runs_.end() && kept->second.flags == flags) runs_.erase(kept);
     slot.state = HostView::State::idle;
     slot.since = now_micros();
   }

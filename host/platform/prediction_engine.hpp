@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "host/platform/prediction_host.hpp"
@@ -76,6 +77,8 @@ class PredictionEngine {
 
   void tend();
   void look_after_runs();
+  // Id and attempt: one that was taken from a host may run on another before the first lets go.
+  using RunKey = std::pair<std::string, std::int64_t>;
   struct Run {
     std::string id;
     std::int64_t attempt = 0;
@@ -95,7 +98,7 @@ class PredictionEngine {
   bool stopping_ = false;
   std::uint64_t wakes_ = 0;
   std::vector<std::unique_ptr<Slot>> slots_;
-  std::map<std::string, Run> runs_;          // by prediction
+  std::map<RunKey, Run> runs_;
   // Kinds of hosts that could not be set up.
   struct Pause {
     Micros until = 0;
@@ -106,7 +109,7 @@ class PredictionEngine {
 
   // Of the thread that tends.
   Clock::time_point renewed_at_ = {};
-  std::map<std::string, int> strays_;  // held, but run by nobody: seen so often
+  std::map<RunKey, int> strays_;  // held, but run by nobody: seen so often
 };
 
 }  // namespace dream::host

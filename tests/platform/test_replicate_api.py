@@ -283,6 +283,18 @@ def test_what_ran_goes_on_after_the_platform(tmp_path, trainer, template, databa
         assert platform.wait_prediction(waiting, "succeeded", "failed")["status"] == "succeeded"
 
 
+def test_a_stall_of_the_platform_loses_nothing(tmp_path, trainer, template):
+    with Versions(tmp_path / "data", trainer, template) as platform:
+        platform.predict("sleeper", {"seconds": 0})
+        running = platform.predict("sleeper", {"seconds": 5}, wait=False).json["id"]
+        started = platform.wait_prediction(running, "processing")["started_at"]
+        os.kill(platform.process.pid, signal.SIGSTOP)
+        time.sleep(2.5)  # longer than the lease
+        os.kill(platform.process.pid, signal.SIGCONT)
+        ended = platform.wait_prediction(running, "succeeded", "failed")
+        assert ended["status"] == "succeeded" and ended["started_at"] == started
+
+
 def test_hosts_end_when_idle_and_make_room(tmp_path, trainer, template):
     args = ["--hosts", "1", "--host-idle", "1"]
     with Versions(tmp_path / "data", trainer, template, args=args) as platform:
