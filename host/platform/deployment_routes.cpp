@@ -156,6 +156,9 @@ ApiAnswer ReplicateApi::delete_deployment(Request& request) {
 
 ApiAnswer ReplicateApi::predict_with_deployment(Request& request) {
   const Deployment deployment = own_deployment(request);
+  if (deployment.max_instances == 0)
+    throw Refusal(422, fmt::format("The deployment {} has no hosts: its max_instances is 0",
+                                   deployment.full_name()));
   const PredictionOrder order = read_prediction_order(parse_body(request.body), request);
   const auto version = core_.models.find_version(deployment.model_owner, deployment.model_name,
                                                  deployment.version);

@@ -93,6 +93,7 @@ void PredictionEngine::make_plan() {
   {
     const std::lock_guard lock(mutex_);
     for (const auto& slot : slots_) {
+      if (is_outdated(*slot, wanted)) slot->ending = true;
       views.push_back({slot->kind, slot->ending ? HostView::State::ending : slot->state,
                        slot->since, 0});
       slots.push_back(slot.get());
@@ -108,9 +109,16 @@ void PredictionEngine::make_plan() {
   for (const std::size_t i : plan.end) slots[i]->ending = true;
   if (!plan.end.empty()) wake();
   for (const HostKind& kind : plan.start) {
-    const auto found = wanted.hardware.find(kind.deployment.value_or(""));
-    start_host(kind, found == wanted.hardware.end() ? "" : found->second);
+    const auto found = wanted.deployments.find(kind.deployment.value_or(""));
+    start_host(kind, found == wanted.deployments.end() ? "" : found->second.hardware);
   }
+}
+
+// Its deployment has other hardware by now, or no hosts at all.
+bool PredictionEngine::is_outdated(const Slot& slot, const Wishes& wanted) {
+  const auto found = wanted.deployments.find(slot.kind.deployment.value_or(""));
+  return found != wanted.deployments.end() && (found->second.hardware != slot.hardware ||
+                                               found->second.max_instances == 0);
 }
 
 PredictionEngine::Wishes PredictionEngine::wishes() {
@@ -123,10 +131,9 @@ PredictionEngine::Wishes PredictionEngine::wishes() {
   }
   for (const Deployment& deployment : core_.deployments.all()) {
     const std::string name = deployment.full_name();
-    all.hardware[name] = deployment.hardware;
+    all.deployments[name] = deployment;
     for (HostWish& wish : all.list) {
-      if (wish.kind.deployment == name) wish.most = std::max<std::int64_t>(
-          1, deployment.max_instances);
+      if (wish.kind.deployment == name) wish.most = deployment.max_instances;
     }
     if (deployment.min_instances == 0) continue;
     const auto version = core_.models.find_version(deployment.model_owner, deployment.model_name,

@@ -51,10 +51,11 @@ class PredictionEngine {
   void make_plan();
   struct Wishes {
     std::vector<HostWish> list;
-    std::map<std::string, std::string> hardware;  // by deployment
+    std::map<std::string, Deployment> deployments;  // by full name
     std::vector<HostKind> lacking;                // no host of this machine can be
   };
   Wishes wishes();
+  static bool is_outdated(const Slot& slot, const Wishes& wanted);
   void start_host(const HostKind& kind, const std::string& hardware);
   void join_gone();
 

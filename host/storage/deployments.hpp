@@ -17,7 +17,7 @@ struct Deployment {
   std::string version;
   std::string hardware;
   std::int64_t min_instances = 0;  // hosts that are kept ready
-  std::int64_t max_instances = 1;  // hosts at most; 0 counts as 1
+  std::int64_t max_instances = 1;  // hosts at most
   std::int64_t release = 1;        // counts the changes
   Micros created_at = 0;
   Micros released_at = 0;

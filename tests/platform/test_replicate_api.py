@@ -407,6 +407,35 @@ def signed_download(platform, file, expiry):
         return error.code, error.read()
 
 
+def test_changes_of_a_deployment_reach_its_hosts(versions):
+    body = {"name": "moved", "model": "anna/pieces", "version": versions.version("pieces"),
+            "hardware": "cpu", "min_instances": 0, "max_instances": 1}
+    owner = versions.post("/v1/deployments", body).json["owner"]
+    path = f"/v1/deployments/{owner}/moved"
+
+    def devices():
+        commands = [open(f"/proc/{pid}/cmdline", "rb").read().split(b"\0")
+                    for pid in versions.hosts()]
+        return sorted(b"--device" in words for words in commands if b"pieces" in words)
+
+    def runs():
+        return versions.post(path + "/predictions", {"input": {}}, timeout=90,
+                             headers={"Prefer": "wait"})
+
+    assert runs().json["status"] == "succeeded" and True in devices()
+    versions.request("PATCH", path, {"hardware": "gpu"})
+    wait_until(lambda: True not in devices(), 20, "the end of the host on the CPU")
+    assert runs().json["status"] == "succeeded" and True not in devices()
+    count = len(devices())
+    assert versions.request("PATCH", path, {"max_instances": 0}).status == 200
+    wait_until(lambda: len(devices()) < count, 20, "the end of all its hosts")
+    refused = runs()
+    assert refused.status == 422 and "max_instances is 0" in refused.json["detail"]
+    versions.request("PATCH", path, {"max_instances": 1})
+    assert runs().json["status"] == "succeeded"
+    assert versions.request("DELETE", path).status == 204
+
+
 def test_files(versions):
     metadata = {"a": 1}
     body, kind = form_with_pixel(metadata)
