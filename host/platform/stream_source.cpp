@@ -57,12 +57,15 @@ StreamNews prediction_news(PlatformCore& core, const std::string& id, const std:
   if (!prediction) return {"", true};
   StreamNews news;
   const Json view = stored_prediction_view(core, *prediction, base);
+  const Json items = output_items(view.at("output"));
+  // It was put back, and runs again from its beginning.
+  if (prediction->logs.size() < mark.log_byte) mark.log_byte = 0;
+  if (items.size() < mark.items) mark.items = 0;
   if (prediction->logs.size() > mark.log_byte) {
     const std::string part = prediction->logs.substr(mark.log_byte);
     mark.log_byte = prediction->logs.size();
     news.events += stream_event("logs", mark.place(), part);
   }
-  const Json items = output_items(view.at("output"));
   while (mark.items < items.size()) {
     const Json& item = items[mark.items];
     ++mark.items;
