@@ -1,6 +1,7 @@
 #include "host/platform/idempotency.hpp"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include "host/base/ids.hpp"
 #include "host/base/text.hpp"
@@ -14,6 +15,15 @@ constexpr char name[] = "Idempotency-Key";
 constexpr Micros patience = 60'000'000;  // with another request of the same key
 constexpr Micros key_lifetime = 24 * 3600'000'000LL;
 constexpr std::size_t longest_key = 255;
+
+// Where that fails too, the next one has to wait for `patience`.
+void release(Replies& replies, const std::string& account, const std::string& key) {
+  try {
+    replies.release(account, key);
+  } catch (const sql::Error& error) {
+    spdlog::warn("an {} cannot be released: {}", name, error.what());
+  }
+}
 
 }  // namespace
 
@@ -40,8 +50,12 @@ Response answer_once(Replies& replies, const Request& request, const std::string
     const Response response = made ? *made : create(begun.subject);
     replies.finish(account, *key, response.status, response.body);
     return response;
-  } catch (...) {
+  } catch (const Refusal&) {
     replies.forget(account, *key);
+    throw;
+  } catch (...) {
+    // It may have been made: the next try finds it, or makes it.
+    release(replies, account, *key);
     throw;
   }
 }

@@ -52,6 +52,14 @@ void Replies::forget(const std::string& account, const std::string& key) {
   });
 }
 
+void Replies::release(const std::string& account, const std::string& key) {
+  pool_.transact([&](sql::Database& database) {
+    database.run("UPDATE replies SET begun_at = 0 WHERE account = $1 AND name = $2 "
+                 "AND status IS NULL",
+                 account, key);
+  });
+}
+
 std::string shared_setting(sql::Pool& pool, const std::string& name, const std::string& value) {
   return pool.transact([&](sql::Database& database) {
     database.run("INSERT INTO settings (name, value) VALUES ($1, $2) "

@@ -16,7 +16,7 @@ class Replies {
 
   struct Begun {
     enum class Kind {
-      fresh,     // do the work, then finish() or forget()
+      fresh,     // do the work, then finish(), forget() or release()
       answered,  // `status` and `body` are the reply
       in_work,   // by another request
       other      // the key belongs to a request with another fingerprint
@@ -33,6 +33,8 @@ class Replies {
   void finish(const std::string& account, const std::string& key, int status,
               const std::string& body);
   void forget(const std::string& account, const std::string& key);
+  // Whoever comes next with the same request goes on with it at once, for the same subject.
+  void release(const std::string& account, const std::string& key);
 
  private:
   sql::Pool& pool_;
