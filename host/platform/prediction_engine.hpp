@@ -24,8 +24,8 @@ class PredictionEngine {
   ~PredictionEngine();  // as stop()
 
   void start();
-  // Begins nothing more, and puts back what runs, so that others can take it at once. Returns before
-  // that is done.
+  // Begins nothing more, and puts back what runs, so that others can take it at once. Returns
+  // before that is done.
   void let_go();
   // let_go(), ends the hosts, and waits for them.
   void stop();

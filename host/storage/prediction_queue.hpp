@@ -50,7 +50,7 @@ class PredictionQueue {
   bool finish(const std::string& id, std::int64_t attempt, const PredictionResult& result);
   // As if it had not been claimed.
   bool put_back(const std::string& id, std::int64_t attempt);
-  // All that has waited since `before` or longer for a host of a kind that cannot be had has failed.
+  // All that has waited since `before` or longer for a host of a kind not to be had has failed.
   void fail_waiting(const HostKind& kind, const std::string& error, Micros before);
 
  private:

@@ -14,7 +14,7 @@
 namespace dream::host {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono::milliseconds;
 
 // A store from which nothing can be had.
 class NoBlobs : public BlobStore {
@@ -58,7 +58,7 @@ class PredictionEngineTest : public testing::Test {
   }
   StoredPrediction one() { return core_->predictions.find("one").value(); }
   bool comes(const std::function<bool()>& what) {
-    for (int i = 0; i < 500 && !what(); ++i) std::this_thread::sleep_for(20ms);
+    for (int i = 0; i < 500 && !what(); ++i) std::this_thread::sleep_for(milliseconds(20));
     return what();
   }
 
@@ -72,7 +72,7 @@ class PredictionEngineTest : public testing::Test {
 TEST_F(PredictionEngineTest, AStoreThatIsAwayFailsNothing) {
   begin([]() -> std::optional<BlobFile> { throw BlobsUnavailable("away"); });
   ASSERT_TRUE(comes([&] { return asked_ > 0; }));
-  std::this_thread::sleep_for(700ms);
+  std::this_thread::sleep_for(milliseconds(700));
   EXPECT_EQ(asked_, 1) << "there is no pause";
   engine_->stop();
   EXPECT_EQ(one().status, "starting");
