@@ -63,7 +63,7 @@ Accounts Accounts::parse(std::string_view text) {
     if (token.size() < least_token || !is_printable(token))
       throw std::invalid_argument("token " + std::to_string(number) + " is not a token: at least 8 "
                                   "printable ASCII characters are needed");
-    accounts.tokens_.push_back({account, hmac_sha256(digest_key, token)});
+    accounts.tokens_.push_back({account, hmac_sha256_hex(digest_key, token)});
     return false;
   });
   return accounts;
@@ -108,7 +108,7 @@ std::string Accounts::of(const Request& request) const {
   const std::size_t space = given.find(' ');
   const std::string scheme = lower(given.substr(0, space));
   if (space != std::string_view::npos && (scheme == "token" || scheme == "bearer")) {
-    const std::string digest = hmac_sha256(digest_key, trimmed(given.substr(space + 1)));
+    const std::string digest = hmac_sha256_hex(digest_key, trimmed(given.substr(space + 1)));
     for (const Entry& entry : tokens_) {
       if (equal_in_constant_time(entry.digest, digest)) return entry.account;
     }

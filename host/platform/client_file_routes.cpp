@@ -14,6 +14,7 @@
 #include "host/platform/paging.hpp"
 #include "host/platform/replicate_api.hpp"
 #include "host/platform/webhook_secret.hpp"
+#include "host/webhooks/hmac.hpp"
 
 namespace dream::host {
 namespace {
@@ -207,7 +208,7 @@ ApiAnswer ReplicateApi::download_file(Request& request) {
   const bool known = file && file->purpose == purpose && file->account == owner && file->sha256;
   const std::string secret = known ? webhook_secret(core_.pool, owner) : "";
   const std::string expected = base64_encode(
-      hmac_sha256_bytes(secret, fmt::format("{} {} {}", owner, id, expiry)));
+      hmac_sha256(secret, fmt::format("{} {} {}", owner, id, expiry)));
   if (!known || !equal_in_constant_time(expected, query_of(request, "signature")))
     throw Refusal(404, not_found);
   if (!end || *end * 1'000'000 < now_micros())

@@ -36,7 +36,7 @@ Response answer_once(Replies& replies, const Request& request, const std::string
   if (key->empty() || key->size() > longest_key || valid_utf8(*key) != *key)
     throw Refusal(422, fmt::format("{}: 1 to {} bytes of UTF-8 are needed", name, longest_key),
                   name);
-  const auto begun = replies.begin(account, *key, hmac_sha256(request.path, content), new_id(),
+  const auto begun = replies.begin(account, *key, hmac_sha256_hex(request.path, content), new_id(),
                                    patience, key_lifetime);
   using Kind = Replies::Begun::Kind;
   if (begun.kind == Kind::other)

@@ -1,29 +1,15 @@
 #include "host/platform/signing.hpp"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
-#include <array>
-#include <stdexcept>
 
 #include "host/base/text.hpp"
+#include "host/webhooks/hmac.hpp"
 
 namespace dream::host {
 
-std::string hmac_sha256_bytes(std::string_view key, std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
-  unsigned size = 0;
-  if (::HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-             reinterpret_cast<const unsigned char*>(text.data()), text.size(), bytes.data(),
-             &size) == nullptr)
-    throw std::runtime_error("OpenSSL has no HMAC-SHA256");
-  return {reinterpret_cast<const char*>(bytes.data()), size};
-}
-
-std::string hmac_sha256(std::string_view key, std::string_view text) {
+std::string hmac_sha256_hex(std::string_view key, std::string_view text) {
   std::string hex;
-  for (const char c : hmac_sha256_bytes(key, text)) {
+  for (const char c : hmac_sha256(key, text)) {
     constexpr char digits[] = "0123456789abcdef";
     const auto byte = static_cast<unsigned char>(c);
     hex += digits[byte >> 4U];
@@ -37,7 +23,7 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
 }
 
 std::string Capabilities::signature(std::string_view purpose, std::string_view text) const {
-  return hmac_sha256(secret_, std::string(purpose) + "\n" + std::string(text)).substr(0, 40);
+  return hmac_sha256_hex(secret_, std::string(purpose) + "\n" + std::string(text)).substr(0, 40);
 }
 
 std::string Capabilities::make(std::string_view purpose, const std::string& subject) const {

@@ -11,8 +11,7 @@
 namespace dream::host {
 
 // HMAC-SHA256 in lower-case hexadecimal. Throws std::runtime_error if there is none.
-std::string hmac_sha256(std::string_view key, std::string_view text);
-std::string hmac_sha256_bytes(std::string_view key, std::string_view text);
+std::string hmac_sha256_hex(std::string_view key, std::string_view text);
 // Takes the same time wherever two texts of one length differ.
 bool equal_in_constant_time(std::string_view a, std::string_view b);
 

@@ -1,17 +1,15 @@
 #include "host/webhooks/signature.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <stdexcept>
 
 #include "host/base/base64.hpp"
+#include "host/webhooks/hmac.hpp"
 
 namespace dream::host {
 namespace {
@@ -35,16 +33,6 @@ std::string decode(std::string_view secret, std::size_t number) {
     refuse(fmt::format("has {} bytes: {} to {} are allowed", bytes->size(),
                        SigningKeys::least_bytes, SigningKeys::most_bytes));
   return *bytes;
-}
-
-std::string hmac_sha256(const std::string& key, const std::string& text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned int size = 0;
-  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes, text.size(),
-           digest.data(), &size) == nullptr)
-    throw std::runtime_error("OpenSSL cannot compute HMAC-SHA256");
-  return {reinterpret_cast<const char*>(digest.data()), size};
 }
 
 }  // namespace
