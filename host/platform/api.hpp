@@ -53,6 +53,11 @@ class PlatformApi {
   void add_routes(const AddRoute& add, const AddUpload& add_upload);
 
  private:
+  using Method = ApiAnswer (PlatformApi::*)(Request&);
+  ApiHandler bound(Method method) {
+    return [this, method](Request& request) { return (this->*method)(request); };
+  }
+
   void add_training_routes(const AddRoute& add);
   void add_file_routes(const AddRoute& add, const AddUpload& add_upload);
   void add_catalogue_routes(const AddRoute& add);

@@ -1,5 +1,7 @@
 #include "host/platform/blob_sink.hpp"
 
+#include <fmt/format.h>
+
 namespace dream::host {
 namespace {
 
@@ -40,6 +42,16 @@ Blob finish_blob(Request& request) {
   const auto sink = std::dynamic_pointer_cast<BlobSink>(request.sink);
   if (!sink) throw Refusal(404, "Not found.");
   return sink->finish();
+}
+
+void check_account_bytes(PlatformCore& core, const std::string& account, const char* files) {
+  const std::uint64_t most = core.options.limits.account_bytes;
+  if (most == 0 || static_cast<std::uint64_t>(core.files.bytes_of(account)) < most) return;
+  Refusal refusal(429, fmt::format("Request was throttled. The {} of your account have {} bytes, "
+                                   "which is as many as may be",
+                                   files, most));
+  refusal.retry_after_s = 3600;
+  throw refusal;
 }
 
 std::string plain_name(const std::string& name) {

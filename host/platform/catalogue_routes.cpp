@@ -18,9 +18,6 @@ Json trainer_view(const Trainer& trainer) {
 }  // namespace
 
 void PlatformApi::add_catalogue_routes(const AddRoute& add) {
-  const auto bound = [this](ApiAnswer (PlatformApi::*method)(Request&)) {
-    return [this, method](Request& request) { return (this->*method)(request); };
-  };
   add("GET", "/v1/trainers", bound(&PlatformApi::list_trainers));
   add("GET", "/v1/trainers/{name}", bound(&PlatformApi::get_trainer));
   add("GET", "/v1/templates", bound(&PlatformApi::list_templates));

@@ -144,14 +144,7 @@ ApiAnswer ReplicateApi::create_file(Request& request) {
   const auto form = std::dynamic_pointer_cast<FormSink>(request.sink);
   if (!form)
     throw Refusal(415, "Content-Type: multipart/form-data with a part \"content\" is needed");
-  const std::uint64_t most = core_.options.limits.account_bytes;
-  if (most > 0 && static_cast<std::uint64_t>(core_.files.bytes_of(account)) >= most) {
-    Refusal refusal(429, fmt::format("Request was throttled. The files of your account have {} "
-                                     "bytes, which is as many as may be",
-                                     most));
-    refusal.retry_after_s = 3600;
-    throw refusal;
-  }
+  check_account_bytes(core_, account, "files");
   const Json metadata = read_metadata(form->field("metadata"));
   const Blob blob = form->finish();
   FileRecord file;

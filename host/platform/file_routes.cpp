@@ -1,6 +1,4 @@
 // The routes of PlatformApi about files: uploads to URLs that are signed, and what is served.
-#include <fmt/format.h>
-
 #include "host/base/ids.hpp"
 #include "host/base/mime.hpp"
 #include "host/base/text.hpp"
@@ -44,9 +42,6 @@ ApiAnswer keep_output(PlatformCore& core, Request& request, const std::string& i
 }  // namespace
 
 void PlatformApi::add_file_routes(const AddRoute& add, const AddUpload& add_upload) {
-  const auto bound = [this](ApiAnswer (PlatformApi::*method)(Request&)) {
-    return [this, method](Request& request) { return (this->*method)(request); };
-  };
   add("POST", "/v1/upload/{name}", bound(&PlatformApi::begin_upload));
   add("GET", "/files/{capability}/{name}", bound(&PlatformApi::get_file));
   add("GET", "/weights/{capability}/{name}", bound(&PlatformApi::get_weights));
@@ -63,14 +58,7 @@ void PlatformApi::add_file_routes(const AddRoute& add, const AddUpload& add_uplo
 
 ApiAnswer PlatformApi::begin_upload(Request& request) {
   const std::string account = core_.options.accounts.of(request);
-  const std::uint64_t most = core_.options.limits.account_bytes;
-  if (most > 0 && static_cast<std::uint64_t>(core_.files.bytes_of(account)) >= most) {
-    Refusal refusal(429, fmt::format("Request was throttled. The uploads of your account have {} "
-                                     "bytes, which is as many as may be",
-                                     most));
-    refusal.retry_after_s = 3600;
-    throw refusal;
-  }
+  check_account_bytes(core_, account, "uploads");
   const std::string* const type = request.header("content-type");
   FileRecord file;
   file.id = new_id();

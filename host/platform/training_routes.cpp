@@ -11,9 +11,6 @@
 namespace dream::host {
 
 void PlatformApi::add_training_routes(const AddRoute& add) {
-  const auto bound = [this](ApiAnswer (PlatformApi::*method)(Request&)) {
-    return [this, method](Request& request) { return (this->*method)(request); };
-  };
   add("POST", "/v1/trainings", bound(&PlatformApi::create_training));
   add("GET", "/v1/trainings", bound(&PlatformApi::list_trainings));
   add("GET", "/v1/trainings/{id}", bound(&PlatformApi::get_training));
