@@ -1,5 +1,6 @@
 // A file: dropped, pasted, chosen, taken with the camera, given as a link, or (for masks) painted.
 import { announce, button, el, icon, uniqueId } from "./dom.js";
+import { acceptDrops } from "./drops.js";
 import { sizeText } from "./files.js";
 import { takesPictures } from "./schema.js";
 import { takePicture } from "./camera.js";
@@ -27,7 +28,9 @@ export class FileControl {
                       this.body, this.choose);
     this.id = id;
     this.labelId = labelId;
-    this.acceptDrops();
+    acceptDrops(this.element, ({ files }) => {
+      if (files[0]) this.take(files[0]);
+    });
     this.show();
   }
 
@@ -72,30 +75,6 @@ export class FileControl {
 
   complain(text) {
     this.element.dispatchEvent(new CustomEvent("problem", { bubbles: true, detail: text }));
-  }
-
-  acceptDrops() {
-    let depth = 0;
-    const over = (change) => {
-      depth = Math.max(0, depth + change);
-      this.element.classList.toggle("dragging", depth > 0);
-    };
-    this.element.addEventListener("dragenter", (event) => {
-      event.preventDefault();
-      over(1);
-    });
-    this.element.addEventListener("dragleave", () => over(-1));
-    this.element.addEventListener("dragover", (event) => {
-      event.preventDefault();
-      event.dataTransfer.dropEffect = "copy";
-    });
-    this.element.addEventListener("drop", (event) => {
-      event.preventDefault();
-      event.stopPropagation();
-      over(-depth);
-      const file = event.dataTransfer.files[0];
-      if (file) this.take(file);
-    });
   }
 
   show() {

@@ -6,9 +6,9 @@ import { Gallery } from "./gallery.js";
 import { Health } from "./health.js";
 import { History } from "./history.js";
 import { readItem, readOutput } from "./outputs.js";
-import { durationText } from "./progress.js";
 import { InvalidInput, Run } from "./run.js";
 import { joinsOutput, readFields } from "./schema.js";
+import { announceEnd, bringIntoView, ratioOf, recordOf } from "./stage.js";
 import { showSnippets } from "./snippet_dialog.js";
 import { asCurl, asJavaScript, asPython } from "./snippets.js";
 import { setUpTheme } from "./theme_toggle.js";
@@ -122,10 +122,10 @@ class Page {
     const started = performance.now();
     const { form, template } = this;
     this.gallery.show();
-    const view = this.viewer.running({ ratio: this.ratioOf(input),
+    const view = this.viewer.running({ ratio: ratioOf(input),
                                        joined: joinsOutput(template.openapi) });
     this.setRunning(true);
-    this.bringStageIntoView();
+    bringIntoView(byId("stage"));
     try {
       this.run = new Run(this.api, template, input, this.reporter(view));
       const prediction = await this.run.done;
@@ -173,22 +173,17 @@ class Page {
   }
 
   async finish(prediction, input, template, seconds) {
-    const { status, output, logs, error, metrics } = prediction;
+    const { status, output, logs, error } = prediction;
     const items = await readOutput(output, { joined: joinsOutput(template.openapi), logs, input });
     if (status === "failed") return this.viewer.failure("The prediction failed", error ?? "", logs);
     if (status === "canceled" && items.length === 0) {
       this.viewer.empty();
       return announce("Canceled");
     }
-    const kept = Object.fromEntries(Object.entries(input)
-      .filter(([name]) => this.form.kindOf(name) !== "secret"));
-    const record = await this.history.add({
-      id: prediction.id, template: template.name, created: Date.now(), input: kept, status, items,
-      logs: logs ?? "", metrics: { ...metrics, predict_time: metrics?.predict_time ?? seconds },
-    });
+    const record = await this.history.add(recordOf(prediction, {
+      template: template.name, input, form: this.form, items, seconds }));
     this.open(record);
-    announce(status === "canceled" ? "Canceled; what was finished is kept"
-      : `Done in ${durationText(seconds)}`);
+    announceEnd(prediction, seconds);
   }
 
   fail(error, form) {
@@ -220,27 +215,12 @@ class Page {
     this.run.cancel();
   }
 
-  // Of the picture to come, as far as the inputs tell.
-  ratioOf(input) {
-    const ratio = Number(input.width) / Number(input.height);
-    return Number.isFinite(ratio) && ratio > 0 ? ratio : 1;
-  }
-
-  // On a narrow screen the stage lies below the form; in a long gallery one is far below the stage.
-  bringStageIntoView() {
-    const stage = byId("stage");
-    const { top } = stage.getBoundingClientRect();
-    if (top >= 0 && top < innerHeight * 0.6) return;
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    stage.scrollIntoView({ behavior: calm ? "instant" : "smooth", block: "start" });
-  }
-
   open(record, index = 0) {
     if (this.run && !record?.items) return;
     if (record) this.viewer.result(record, index);
     else this.viewer.empty();
     this.gallery.show(record?.id ?? null);
-    if (record) this.bringStageIntoView();
+    if (record) bringIntoView(byId("stage"));
   }
 
   use(record, item) {

@@ -1,6 +1,7 @@
 // The pictures of a training: dropped (folders too), pasted or chosen, many at a time; or one zip
 // archive of them, or a link to it.
 import { announce, button, el, icon, uniqueId } from "../dom.js";
+import { acceptDrops } from "../drops.js";
 import { sizeText } from "../files.js";
 
 const most_shown = 60;
@@ -24,7 +25,7 @@ export class PicturesControl {
     this.body = el("div", { class: "pictures-body" });
     this.element = el("div", { class: "file pictures", role: "group",
                                "aria-labelledby": labelId }, this.body, this.choose);
-    this.acceptDrops();
+    acceptDrops(this.element, async (dropped) => this.take(await droppedFiles(dropped)));
     this.show();
   }
 
@@ -89,29 +90,6 @@ export class PicturesControl {
 
   complain(text) {
     this.element.dispatchEvent(new CustomEvent("problem", { bubbles: true, detail: text }));
-  }
-
-  acceptDrops() {
-    let depth = 0;
-    const over = (change) => {
-      depth = Math.max(0, depth + change);
-      this.element.classList.toggle("dragging", depth > 0);
-    };
-    this.element.addEventListener("dragenter", (event) => {
-      event.preventDefault();
-      over(1);
-    });
-    this.element.addEventListener("dragleave", () => over(-1));
-    this.element.addEventListener("dragover", (event) => {
-      event.preventDefault();
-      event.dataTransfer.dropEffect = "copy";
-    });
-    this.element.addEventListener("drop", async (event) => {
-      event.preventDefault();
-      event.stopPropagation();
-      over(-depth);
-      this.take(await droppedFiles(event.dataTransfer));
-    });
   }
 
   summary() {

@@ -1,55 +1,23 @@
 // All trainings, the newest first: looked at again and again while the page is seen.
-import { announce, button, el } from "../dom.js";
+import { announce, el } from "../dom.js";
 import { pill } from "./pill.js";
+import { PolledList, refill } from "./polled_list.js";
 import { agoText, hasEnded, overallShare, statusText, stepText, timeElement } from "./wording.js";
 
 const busy_ms = 2000;
 const calm_ms = 10000;
 
-export class TrainingList {
-  // `onStatus(text)`: what the list says of itself, "" when all is well.
+export class TrainingList extends PolledList {
   constructor(client, onError) {
-    this.client = client;
-    this.onError = onError;
+    super(client, onError, {
+      path: "v1/trainings", more: "Show older ones", listId: "training-list", kind: "training-list",
+      nothing: "No trainings yet. The first one begins with a few pictures." });
     this.trainings = new Map();  // id → training
-    this.next = null;
-    this.list = el("ul", { class: "cards", id: "training-list" });
-    this.more = button("Show older ones", { kind: "quiet small", hidden: true, on: {
-      click: () => this.loadOlder() } });
-    this.nothing = el("p", { class: "muted cards-empty", hidden: true },
-                      "No trainings yet. The first one begins with a few pictures.");
-    this.element = el("div", { class: "training-list" }, this.nothing, this.list, this.more);
-    document.addEventListener("visibilitychange", () => this.look());
   }
 
-  start() {
-    this.running = true;
-    return this.look();
-  }
-
-  stop() {
-    this.running = false;
-    clearTimeout(this.timer);
-  }
-
-  async look() {
-    clearTimeout(this.timer);
-    if (!this.running || document.hidden) return;
-    try {
-      const page = await this.client.get("v1/trainings");
-      this.take(page.results);
-      if (this.loaded !== true) this.next = page.next;
-      this.loaded = true;
-      this.show();
-      this.onError("");
-    } catch (error) {
-      if (error.status === 401) return;  // it starts again with another token
-      this.onError(error.status ? error.message : "The platform does not answer");
-    }
-    if (!this.running) return;
+  pause() {
     const busy = [...this.trainings.values()].some((training) => !hasEnded(training));
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.look(), busy ? busy_ms : calm_ms);
+    return busy ? busy_ms : calm_ms;
   }
 
   // Answers have no logs here; those of the training that is looked at tell how far it is.
@@ -63,60 +31,24 @@ export class TrainingList {
     }
   }
 
-  async loadOlder() {
-    try {
-      const page = await this.client.get(this.next);
-      this.take(page.results);
-      this.next = page.next;
-      this.show();
-    } catch (error) {
-      this.onError(error.message);
-    }
-  }
-
-  select(id) {
-    this.selected = id;
-    this.show();
-  }
-
-  // Elements stay where they are and change what they say: the focus stays too.
   show() {
     const sorted = [...this.trainings.values()]
       .sort((a, b) => b.created_at.localeCompare(a.created_at) || (a.id < b.id ? 1 : -1));
-    const known = new Map([...this.list.children].map((item) => [item.dataset.id, item]));
-    sorted.forEach((training, i) => {
-      const item = known.get(training.id) ?? this.item(training.id);
-      this.fill(item, training);
-      if (this.list.children[i] !== item) {
-        this.list.insertBefore(item, this.list.children[i] ?? null);
-      }
-    });
-    this.nothing.hidden = sorted.length > 0 || !this.loaded;
-    this.more.hidden = this.next === null || this.next === undefined;
-  }
-
-  item(id) {
-    return el("li", { data: { id } },
-              el("a", { class: "card", href: `#/trainings/${encodeURIComponent(id)}` }));
+    this.arrange(sorted.map(({ id }) => id), (id) => `#/trainings/${encodeURIComponent(id)}`,
+                 (item, id) => this.fill(item, this.trainings.get(id)));
   }
 
   fill(item, training) {
-    const link = item.firstChild;
     const share = hasEnded(training) ? null : overallShare(training);
-    const key = JSON.stringify([training.status, training.failed_step, training.steps, share,
-                                agoText(training.created_at)]);
-    if (this.selected === training.id) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
-    if (item.dataset.key === key) return;
-    item.dataset.key = key;
+    const ago = agoText(training.created_at);
+    const said = [training.status, training.failed_step, training.steps, share, ago];
     const running = (training.steps ?? []).find(({ status }) => status === "running");
-    link.replaceChildren(...[
+    refill(item, this.selected === training.id, said, () => [
       el("span", { class: "card-head" }, el("span", { class: "card-title" }, training.model),
          pill(training.status)),
-      el("span", { class: "card-note" }, timeElement(training.created_at,
-                                                     agoText(training.created_at)),
+      el("span", { class: "card-note" }, timeElement(training.created_at, ago),
          this.note(training, running)),
-      share !== null && meter(share)].filter(Boolean));
+      share !== null && meter(share)]);
   }
 
   note(training, running) {

@@ -4,8 +4,8 @@ import { Form } from "../form.js";
 import { Gallery } from "../gallery.js";
 import { History } from "../history.js";
 import { readOutput } from "../outputs.js";
-import { durationText } from "../progress.js";
 import { joinsOutput, readFields } from "../schema.js";
+import { announceEnd, bringIntoView, ratioOf, recordOf } from "../stage.js";
 import { showSnippets } from "../snippet_dialog.js";
 import { Viewer } from "../viewer.js";
 import { platformCurl, platformJavaScript, platformPython } from "./client_snippets.js";
@@ -113,11 +113,10 @@ export class TryView {
     const input = this.collect();
     if (!input) return;
     const started = performance.now();
-    const ratio = Number(input.width) / Number(input.height);
-    const view = this.viewer.running({ ratio: ratio > 0 && Number.isFinite(ratio) ? ratio : 1,
+    const view = this.viewer.running({ ratio: ratioOf(input),
                                        joined: joinsOutput(this.document) });
     this.busy(true);
-    this.bringStageIntoView();
+    bringIntoView(this.stage.parentElement);
     this.run = new Prediction(this.client, this.version.id, input, this.reporter(view));
     try {
       const prediction = await this.run.done;
@@ -155,7 +154,7 @@ export class TryView {
   }
 
   async finish(prediction, input, seconds) {
-    const { status, output, logs, error, metrics } = prediction;
+    const { status, output, logs, error } = prediction;
     if (status === "failed" || status === "aborted") {
       return this.viewer.failure("The prediction failed", error ?? "", logs ?? "");
     }
@@ -166,16 +165,11 @@ export class TryView {
       this.viewer.empty();
       return announce("Canceled");
     }
-    const kept = Object.fromEntries(Object.entries(input)
-      .filter(([name]) => this.form.kindOf(name) !== "secret"));
-    const record = await this.history.add({
-      id: prediction.id, template: this.name, created: Date.now(), input: kept, status, items,
-      logs: logs ?? "", metrics: { ...metrics, predict_time: metrics?.predict_time ?? seconds },
-    });
+    const record = await this.history.add(recordOf(prediction, {
+      template: this.name, input, form: this.form, items, seconds }));
     if (!this.element.isConnected) return;
     this.show(record);
-    announce(status === "canceled" ? "Canceled; what was finished is kept"
-      : `Done in ${durationText(seconds)}`);
+    announceEnd(prediction, seconds);
   }
 
   // A field that is refused says so itself.
@@ -204,19 +198,12 @@ export class TryView {
     this.run?.cancel();
   }
 
-  bringStageIntoView() {
-    const { top } = this.stage.getBoundingClientRect();
-    if (top >= 0 && top < innerHeight * 0.6) return;
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.stage.parentElement.scrollIntoView({ behavior: calm ? "instant" : "smooth" });
-  }
-
   show(record, index = 0) {
     if (this.run && !record?.items) return;
     if (record) this.viewer.result(record, index);
     else this.viewer.empty();
     this.gallery.show(record?.id ?? null);
-    if (record) this.bringStageIntoView();
+    if (record) bringIntoView(this.stage.parentElement);
   }
 
   use(record, item) {
