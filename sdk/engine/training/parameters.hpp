@@ -1,0 +1,22 @@
+// What a training changes: leaf tensors that ask for a gradient, by name.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace dream::engine {
+
+struct Parameter {
+  std::string name;  // unique in its list, e.g. "unet.conv_in.weight"
+  at::Tensor value;
+};
+
+using Parameters = std::vector<Parameter>;
+
+// As checkpoints keep them.
+using NamedTensors = std::map<std::string, at::Tensor>;
+
+}  // namespace dream::engine
