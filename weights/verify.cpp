@@ -14,6 +14,7 @@
 #include "weights/formats/json_file.hpp"
 #include "weights/formats/weight_file.hpp"
 #include "weights/models/layout.hpp"
+#include "weights/models/vae_names.hpp"
 #include "weights/sha256.hpp"
 #include "weights/store/model_folder.hpp"
 
@@ -55,25 +56,13 @@ void count_non_finite(const TensorView& tensor, NonFinite& counts) {
   release_pages(tensor);
 }
 
-// diffusers before 0.18 saved a VAE's attention under these names, and still reads them.
-std::string current_name(std::string name) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> renamed = {
-      {{".query.", ".to_q."}, {".key.", ".to_k."}, {".value.", ".to_v."},
-       {".proj_attn.", ".to_out.0."}}};
-  for (const auto& [old, now] : renamed) {
-    const std::size_t at = name.find(old);
-    if (at != std::string::npos) return name.replace(at, old.size(), now);
-  }
-  return name;
-}
-
 bool is_buffer(std::string_view name) {
   return name.ends_with("position_ids");
 }
 
 void compare(const WeightMap& tensors, const std::vector<TensorShape>& layout, json& out) {
   std::map<std::string, const TensorView*, std::less<>> found;
-  for (const auto& [name, tensor] : tensors) found.emplace(current_name(name), &tensor);
+  for (const auto& [name, tensor] : tensors) found.emplace(current_vae_name(name), &tensor);
   for (const TensorShape& expected : layout) {
     const auto entry = found.find(expected.name);
     if (entry == found.end()) {

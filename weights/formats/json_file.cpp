@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "weights/formats/memory_map.hpp"
+#include "weights/formats/output_file.hpp"
 #include "weights/tensor_view.hpp"
 
 namespace dream::weights {
@@ -76,6 +77,12 @@ nlohmann::json read_json_object(const FileBytes& file) {
     throw Error(
         fmt::format("{}: holds a JSON {}, expected an object", file.name, value.type_name()));
   return value;
+}
+
+void write_json(const std::filesystem::path& path, const nlohmann::json& value) {
+  OutputFile file(path);
+  file.write(value.dump(2) + "\n");
+  file.commit();
 }
 
 }  // namespace dream::weights

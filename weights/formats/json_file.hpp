@@ -17,4 +17,7 @@ nlohmann::json read_json_object(const std::filesystem::path& path);
 // The same for bytes in memory; `file.name` is what messages call them.
 nlohmann::json read_json_object(const FileBytes& file);
 
+// Indented by two blanks. The file is there whole or not at all. Throws Error.
+void write_json(const std::filesystem::path& path, const nlohmann::json& value);
+
 }  // namespace dream::weights

@@ -1,15 +1,15 @@
 #include "weights/store/convert.hpp"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "weights/formats/json_file.hpp"
+#include "weights/formats/output_folder.hpp"
 #include "weights/formats/weight_file.hpp"
 #include "weights/formats/zip_writer.hpp"
+#include "weights/store/component_files.hpp"
 #include "weights/store/control_place.hpp"
 #include "weights/store/model_folder.hpp"
 #include "weights/store/model_source.hpp"
@@ -19,22 +19,6 @@ namespace dream::weights {
 namespace fs = std::filesystem;
 namespace {
 
-// What each ending of a file's name promises.
-constexpr std::array<std::pair<std::string_view, FileFormat>, 5> endings = {
-    {{".safetensors", FileFormat::safetensors},
-     {".ckpt", FileFormat::torch_zip},
-     {".bin", FileFormat::torch_zip},
-     {".pt", FileFormat::torch_zip},
-     {".pth", FileFormat::torch_zip}}};
-
-std::optional<FileFormat> format_of(const fs::path& file) {
-  const std::string ending = file.extension().string();
-  const auto* found = std::ranges::find(endings, ending, [](const auto& each) {
-    return each.first;
-  });
-  return found == endings.end() ? std::nullopt : std::optional(found->second);
-}
-
 void check_free(const fs::path& out) {
   std::error_code error;
   if (!fs::exists(out, error)) return;
@@ -42,74 +26,17 @@ void check_free(const fs::path& out) {
     throw Error(fmt::format("{}: is there already; name what does not exist", out.string()));
 }
 
-// A folder that becomes `out` when it is complete, and is gone when it does not.
-class NewFolder {
- public:
-  explicit NewFolder(const fs::path& out) : path_(out.string() + ".XXXXXX") {
-    if (out.has_parent_path()) fs::create_directories(out.parent_path());
-    if (::mkdtemp(path_.data()) == nullptr)
-      throw Error(fmt::format("{}: cannot be made: {}", out.string(),
-                              std::error_code(errno, std::generic_category()).message()));
-    fs::permissions(path_, fs::perms(0755));
-  }
-  ~NewFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  NewFolder(const NewFolder&) = delete;
-  NewFolder& operator=(const NewFolder&) = delete;
-
-  fs::path path() const { return path_; }
-  void become(const fs::path& out) {
-    std::error_code ignored;
-    if (fs::is_directory(out)) fs::remove(out, ignored);  // checked: it is empty
-    fs::rename(path_, out);
-    path_.clear();
-  }
-
- private:
-  std::string path_;
-};
-
-void write_file(const fs::path& path, const FileBytes& bytes) {
-  OutputFile file(path);
-  file.write(bytes.data);
-  file.commit();
-}
-
-void write_json(const fs::path& path, const nlohmann::json& value) {
-  OutputFile file(path);
-  file.write(value.dump(2) + "\n");
-  file.commit();
-}
-
-// The stem of a component's weight file, which depends on the library that reads it.
-std::string weight_stem(const ModelFolder& model, const std::string& component, bool bin) {
-  const nlohmann::json& library = model.model_index().at(component).at(0);
-  if (library == "diffusers") return "diffusion_pytorch_model";
-  return bin ? "pytorch_model" : "model";
-}
-
-bool is_weight_name(const std::string& name) {
-  return format_of(name).has_value() || name.ends_with(".safetensors.index.json") ||
-         name.ends_with(".bin.index.json");
-}
-
 void write_component(const ModelFolder& model, const std::string& component, const fs::path& folder,
                      const ConvertOptions& options, Converted& done) {
-  fs::create_directories(folder);
-  for (const std::string& name : model.file_names(component)) {
-    if (model.has_weights(component) && is_weight_name(name)) continue;
-    write_file(folder / name, *model.file(component, name));
-  }
+  copy_other_files(model, component, folder);
   if (!model.has_weights(component)) return;
   const WeightFile weights = model.read(component);
-  const bool bin = options.target == Target::bin;
-  const std::string stem = weight_stem(model, component, bin);
+  const auto format =
+      options.target == Target::bin ? FileFormat::torch_zip : FileFormat::safetensors;
+  const std::string stem = weight_stem(model, component, format);
   const auto tensors = joined(weights.tensors);
-  if (bin) {
-    write_tensors(folder / (stem + ".bin"), tensors, FileFormat::torch_zip, options.dtype, {},
-                  done.notes);
+  if (format == FileFormat::torch_zip) {
+    write_tensors(folder / (stem + ".bin"), tensors, format, options.dtype, {}, done.notes);
     return;
   }
   write_shards(folder, stem, tensors, options.dtype, options.shard_bytes, {{"format", "pt"}},
@@ -136,7 +63,7 @@ void list_files(const fs::path& folder, Converted& done) {
 
 Converted to_folder(const ModelFolder& model, const fs::path& out, const ConvertOptions& options) {
   Converted done{{}, model.notes()};
-  NewFolder folder(out);
+  OutputFolder folder(out);
   write_json(folder.path() / "model_index.json", model.model_index());
   if (model.args()) write_json(folder.path() / "args.json", *model.args());
   for (const std::string& component : model.components()) {
@@ -159,7 +86,7 @@ Converted to_folder(const ModelFolder& model, const fs::path& out, const Convert
     done.files = {out};
     return done;
   }
-  folder.become(out);
+  folder.commit();
   list_files(out, done);
   return done;
 }

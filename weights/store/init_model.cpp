@@ -82,12 +82,6 @@ void write_values(const Formula& formula, const TensorPlan& plan, const WriteByt
   }
 }
 
-void write_json(const fs::path& path, const nlohmann::json& value) {
-  OutputFile file(path);
-  file.write(value.dump(2) + "\n");
-  file.commit();
-}
-
 void write_component(const ArchitectureComponent& component, const fs::path& folder,
                      const InitOptions& options) {
   fs::create_directories(folder);

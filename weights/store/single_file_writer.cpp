@@ -8,6 +8,7 @@
 #include "weights/formats/text.hpp"
 #include "weights/models/layout.hpp"
 #include "weights/models/original_names.hpp"
+#include "weights/models/vae_names.hpp"
 #include "weights/store/model_folder.hpp"
 
 namespace dream::weights {
@@ -57,22 +58,9 @@ class Collector {
   }
 
  private:
-  // VAEs from before diffusers 0.17 name their attention's layers otherwise.
-  static std::string old_name(const std::string& name) {
-    constexpr std::array<std::pair<const char*, const char*>, 4> names = {
-        {{"to_q", "query"}, {"to_k", "key"}, {"to_v", "value"}, {"to_out.0", "proj_attn"}}};
-    for (const auto& [now, before] : names) {
-      const auto at = name.find(fmt::format(".attentions.0.{}.", now));
-      if (at == std::string::npos) continue;
-      return std::string(name).replace(at + std::string_view(".attentions.0.").size(),
-                                       std::string_view(now).size(), before);
-    }
-    return name;
-  }
-
   TensorView take(const TensorShape& tensor) {
     auto node = tensors_.extract(tensor.name);
-    if (node.empty()) node = tensors_.extract(old_name(tensor.name));
+    if (node.empty()) node = tensors_.extract(old_vae_name(tensor.name));
     if (node.empty())
       throw Error(fmt::format("{}: lacks the tensor '{}'", where_, tensor.name));
     TensorView view = std::move(node.mapped());

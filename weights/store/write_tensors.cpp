@@ -3,11 +3,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "weights/formats/float_bits.hpp"
+#include "weights/formats/json_file.hpp"
 #include "weights/formats/safetensors_writer.hpp"
 #include "weights/formats/text.hpp"
 #include "weights/formats/torch_zip_writer.hpp"
@@ -17,6 +19,14 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t chunk_elements = 1 << 16;
+
+// What each ending of a file's name promises.
+constexpr std::array<std::pair<std::string_view, FileFormat>, 5> endings = {
+    {{".safetensors", FileFormat::safetensors},
+     {".ckpt", FileFormat::torch_zip},
+     {".bin", FileFormat::torch_zip},
+     {".pt", FileFormat::torch_zip},
+     {".pth", FileFormat::torch_zip}}};
 
 bool is_floating_point(DType dtype) {
   return dtype == DType::f64 || dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16;
@@ -108,6 +118,14 @@ void write_parts(const JoinedTensor& tensor, DType dtype, const fs::path& path,
 
 }  // namespace
 
+std::optional<FileFormat> format_of(const fs::path& file) {
+  const std::string ending = file.extension().string();
+  const auto* found = std::ranges::find(endings, ending, [](const auto& each) {
+    return each.first;
+  });
+  return found == endings.end() ? std::nullopt : std::optional(found->second);
+}
+
 std::vector<JoinedTensor> joined(const WeightMap& tensors) {
   std::vector<JoinedTensor> result;
   for (const auto& [name, view] : tensors) result.push_back({name, view.dtype, view.shape, {view}});
@@ -163,10 +181,8 @@ std::vector<fs::path> write_shards(const fs::path& folder, const std::string& st
     for (const JoinedTensor& tensor : shards[i]) index["weight_map"][tensor.name] = name;
     files.push_back(folder / name);
   }
-  OutputFile file(folder / (stem + ".safetensors.index.json"));
-  file.write(index.dump(2) + "\n");
-  file.commit();
   files.push_back(folder / (stem + ".safetensors.index.json"));
+  write_json(files.back(), index);
   return files;
 }
 

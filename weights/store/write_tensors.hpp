@@ -15,6 +15,9 @@ namespace dream::weights {
 
 enum class FileFormat { safetensors, torch_zip };
 
+// What the ending of a file's name promises; nullopt for one that weights do not have.
+std::optional<FileFormat> format_of(const std::filesystem::path& file);
+
 std::vector<JoinedTensor> joined(const WeightMap& tensors);
 
 // Writes one file. Floating-point tensors are rounded to `dtype` (f32, f16, bf16) where it is set;

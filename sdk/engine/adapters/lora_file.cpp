@@ -44,7 +44,7 @@ LoraFile LoraFile::read(const std::filesystem::path& path, const std::string& na
       lora.layers.push_back({parsed->target, parsed->layer, parts});
     }
     parts->add(parsed->part, key, view);
-    if (parsed->peft) metadata.apply(*parsed, *parts);
+    metadata.apply(*parsed, *parts);
   }
   if (!lora.layers.empty()) return lora;
   const auto kind = weights::detect_kind(file.tensors);

@@ -76,7 +76,6 @@ constexpr std::array prefixes = std::to_array<Prefix>({
 
 struct Split {
   std::string_view layer, part;
-  bool peft = false;
 };
 
 // What follows `.lora_A`: ".weight", ".default.weight", "" …; another layer's name has more dots.
@@ -94,7 +93,7 @@ std::optional<Split> split(std::string_view key) {
     const auto at = key.rfind(text);
     if (at == std::string_view::npos || at == 0) continue;
     if (const auto found = peft_part(part, key.substr(at + text.size())))
-      return Split{key.substr(0, at), *found, true};
+      return Split{key.substr(0, at), *found};
   }
   for (const auto& [text, part] : endings) {
     if (key.size() > text.size() && key.ends_with(text))
@@ -115,7 +114,6 @@ std::optional<LoraKey> parse_lora_key(std::string_view key) {
   if (!found) return {};
   LoraKey parsed;
   parsed.part = found->part;
-  parsed.peft = found->peft;
   auto layer = found->layer;
   constexpr std::string_view wrapper = "base_model.model.";
   if (layer.starts_with(wrapper)) layer.remove_prefix(wrapper.size());

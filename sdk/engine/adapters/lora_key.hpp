@@ -17,7 +17,6 @@ struct LoraKey {
   std::string layer;  // flat: dots are underscores, e.g. "down_blocks_0_resnets_0_conv1"
   std::string path;   // as spelled, without prefix: what PEFT's metadata calls the layer
   std::string part;   // one of the names below
-  bool peft = false;  // lora_A and lora_B: alpha may stand in the file's metadata
 };
 
 // Parts: "down", "up", "mid", "up_bias", "alpha", "scalar", "dora_scale", "magnitude" (PEFT's

@@ -1,4 +1,4 @@
-// Alphas that a PEFT file keeps outside its tensors: diffusers writes the adapters' settings as
+// Alphas that a file keeps outside its tensors: diffusers writes the adapters' settings as
 // JSON into the safetensors header, under `lora_adapter_metadata`.
 #pragma once
 

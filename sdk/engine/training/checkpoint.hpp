@@ -1,5 +1,5 @@
-// The state of a training on disk, to go on from after a crash: a folder checkpoint-<step> per state
-// with state.safetensors and state.json, there whole or not at all.
+// The state of a training on disk, to go on from after a crash: a folder checkpoint-<step> per
+// state with state.safetensors and state.json, there whole or not at all.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,4 +1,5 @@
-// How the learning rate moves over the steps of a training: the schedules of diffusers.optimization.
+// How the learning rate moves over the steps of a training: the schedules of
+// diffusers.optimization.
 #pragma once
 
 #include <string>

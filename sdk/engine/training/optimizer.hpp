@@ -45,9 +45,9 @@ class AdamW {
   std::vector<State> states_;  // of each parameter
 };
 
-// Scales all gradients by one factor so that their norm, taken as one vector, is at most `max_norm`,
-// as torch.nn.utils.clip_grad_norm_. Returns the norm before; where it is NaN or infinite, gradients
-// become so too, and the step is not to be taken.
+// Scales all gradients by one factor so that their norm, taken as one vector, is at most
+// `max_norm`, as torch.nn.utils.clip_grad_norm_. Returns the norm before; where it is NaN or
+// infinite, gradients become so too, and the step is not to be taken.
 double clip_grad_norm(const Parameters& parameters, double max_norm);
 
 }  // namespace dream::engine

@@ -19,4 +19,9 @@ using Parameters = std::vector<Parameter>;
 // As checkpoints keep them.
 using NamedTensors = std::map<std::string, at::Tensor>;
 
+// Copies into each tensor of `to` the one of its name in `from`, which may hold others too. Throws
+// std::runtime_error naming one that is missing or of another shape or type; nothing has changed
+// then.
+void copy_tensors(const NamedTensors& from, const NamedTensors& to);
+
 }  // namespace dream::engine

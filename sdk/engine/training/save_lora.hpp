@@ -26,8 +26,8 @@ struct TrainedLora {
 
 // Safetensors in fp32. Throw std::runtime_error where `file` cannot be written.
 //
-// As the training scripts of diffusers write it, by save_lora_weights(): ranks and alphas lie in the
-// header too, as PEFT's settings.
+// As the training scripts of diffusers write it, by save_lora_weights(): ranks and alphas lie in
+// the header too, as PEFT's settings.
 void save_lora(const TrainedLora& lora, const std::filesystem::path& file);
 // lora_unet_….lora_down.weight, .lora_up.weight, .alpha, and LyCORIS' .dora_scale.
 void save_kohya_lora(const TrainedLora& lora, const std::filesystem::path& file);
