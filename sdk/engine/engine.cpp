@@ -23,6 +23,9 @@
 #include "sdk/engine/pipeline/stable_diffusion.hpp"
 #include "sdk/engine/pipeline/stages.hpp"
 #include "sdk/engine/pipeline/torch_call.hpp"
+#include "sdk/engine/training/check_request.hpp"
+#include "sdk/engine/training/class_pictures.hpp"
+#include "sdk/engine/training/trainer.hpp"
 #include "weights/inspect.hpp"
 #include "weights/same_content.hpp"
 
@@ -154,6 +157,28 @@ class TorchEngine final : public Engine {
     return resident<AnnotatorNetwork>(network, weights, kind, make);
   }
 
+  TrainResult train(const TrainRequest& request) override {
+    const std::lock_guard one_at_a_time(training_);
+    check_request(request);
+    at::init_num_threads();
+    auto complete = request;
+    complete.base = existing(request.base);
+    if (!complete.on_log) complete.on_log = [](const std::string&) {};
+    if (!complete.on_progress) complete.on_progress = [](const TrainProgress&) { return true; };
+    if (lacks_class_pictures(request)) {
+      const auto base = load(complete.base, complete.on_log, {});
+      complete.class_pictures = class_pictures(complete, *base);
+    }
+    cache_->make_all_room();
+    try {
+      auto result = engine::train(complete, vocabulary_, compute_);
+      age_kept_blocks();
+      return result;
+    } catch (const c10::Error& error) {
+      throw std::runtime_error(error.what_without_backtrace());
+    }
+  }
+
   std::vector<Resident> residents() const override { return cache_->residents(); }
   std::int64_t memory_budget() const override { return cache_->budget_bytes(); }
 
@@ -221,6 +246,7 @@ class TorchEngine final : public Engine {
   fs::path safety_checker_;
   fs::path clip_vision_;
   std::shared_ptr<ResidentCache> cache_;
+  std::mutex training_;
   std::mutex mutex_;  // of what follows
   std::map<std::string, std::weak_ptr<const Pipeline>> pipelines_;
 };

@@ -250,6 +250,9 @@ struct Resident {
   double idle_s = 0;  // since its last use ended
 };
 
+struct TrainRequest;  // training.hpp
+struct TrainResult;
+
 // Memory of the device that an engine computes on.
 struct DeviceMemory {
   std::int64_t used_bytes = 0;  // by whichever process
@@ -279,6 +282,9 @@ class Engine {
   virtual std::shared_ptr<const AnnotatorNetwork> load_annotator(
       const std::string& network, const std::filesystem::path& weights,
       const std::function<void(const std::string&)>& warn) = 0;
+  // Trains as training.hpp says; models that nobody uses leave the memory before. One at a time.
+  // Throws InvalidInput, Canceled, std::runtime_error.
+  virtual TrainResult train(const TrainRequest& request) = 0;
   // What is in memory, most recently used first.
   virtual std::vector<Resident> residents() const = 0;
   virtual std::int64_t memory_budget() const = 0;  // bytes, 0: no limit

@@ -61,7 +61,7 @@ struct TrainRequest {
   int num_class_images = 50;  // class pictures there shall be, at least
   int sample_batch_size = 4;  // class pictures drawn side by side, at most
 
-  int resolution = 0;  // pixels per side, a multiple of the VAE's factor; 0: the model's native size
+  int resolution = 0;  // pixels per side, a multiple of the VAE's factor; 0: the native size
   bool center_crop = false;  // else where chance has it, once per picture
   bool hflip = false;        // mirrored by chance, each time
   bool pad_tokens = false;   // prompts fill the whole context window
@@ -97,12 +97,13 @@ struct TrainRequest {
   int sample_steps = 0;  // samples every so many steps; 0: at the end alone
 
   // A folder that is there: receives the diffusers tree or, of a LoRA,
-  // pytorch_lora_weights.safetensors and its form for kohya, pytorch_lora_weights_kohya.safetensors.
+  // pytorch_lora_weights.safetensors and its form for kohya,
+  // pytorch_lora_weights_kohya.safetensors.
   std::filesystem::path output;
   std::string weights_format = "bin";  // bin, safetensors, both; a LoRA is always safetensors
 
-  // Where the state is kept, to go on from after a crash. Empty: nowhere. What lies there must be of
-  // the same request: another's is left alone and said in the log.
+  // Where the state is kept, to go on from after a crash. Empty: nowhere. What lies there must be
+  // of the same request: another's is left alone and said in the log.
   std::filesystem::path checkpoints;
   int checkpointing_steps = 500;
   int checkpoints_total_limit = 1;  // older ones are removed; 0: all stay
@@ -113,7 +114,8 @@ struct TrainRequest {
   // Keeps a class picture that was drawn; returns where read_picture() finds it. `index` counts all
   // class pictures from 0.
   std::function<std::filesystem::path(int index, const Image&)> keep_class_picture;
-  // False stops the training: the state is kept in `checkpoints` and train() throws Canceled.
+  // False stops the training: the state is kept in `checkpoints` and train() throws Canceled. May
+  // be empty.
   std::function<bool(const TrainProgress&)> on_progress;
   std::function<void(const TrainSample&)> on_sample;  // may be empty
   std::function<void(const std::string&)> on_log;     // one line; may be empty

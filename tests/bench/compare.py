@@ -5,10 +5,10 @@
     python tests/bench/compare.py --size 512 --rounds 1 --append 512.json   # some now, more later
 
 Times a denoise step (guidance on) in fp32 on the CPU. Every round starts every program anew, one
-after the other, so that what else the machine does meets all alike; the table shows medians over
-the rounds, and ratios taken within each round. A round also times a large matrix product: what a
-step's arithmetic would take at that speed is its share of the machine's peak. A program that cannot
-run says why in its row.
+after the other and each round with another one first, so that what else the machine does meets all
+alike; the table shows medians over the rounds, and ratios taken within each round. A round also
+times a large matrix product: what a step's arithmetic would take at that speed is its share of the
+machine's peak. A program that cannot run says why in its row.
 """
 import argparse
 import json
@@ -125,13 +125,15 @@ def row(name, rounds, flops):
             f"{middle('peak_bytes') / 2**30:.1f} | {middle('cold_s'):.1f} |")
 
 
-def run_round(programs, failures, options):
+def run_round(programs, failures, options, first):
     told = {}
-    for name, start in programs.items():
+    names = list(programs)
+    first %= len(names)
+    for name in names[first:] + names[:first]:
         if name in failures:
             continue
         try:
-            told[name] = start()
+            told[name] = programs[name]()
             print(f"{name}: {told[name]['step_s']:.2f} s", file=sys.stderr)
         except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
             failures[name] = str(error)
@@ -163,7 +165,7 @@ def main():
                   "weights": options.weights.name}
     rounds, failures = collected(options, conditions), {}
     for _ in range(options.rounds):
-        rounds.append(run_round(programs, failures, options))
+        rounds.append(run_round(programs, failures, options, first=len(rounds)))
         if options.append:
             options.append.write_text(json.dumps({"conditions": conditions, "rounds": rounds}))
     flops = unet_flops(options.weights, options.size)
@@ -172,7 +174,8 @@ def main():
           f"a step: {flops / 1e9:.0f} GFLOP, sgemm: {peak / 1e9:.0f} GFLOP/s\n")
     print("| program | rounds | it/s | s a step | least … most | ours is faster by | "
           "share of sgemm | peak memory, GiB | cold start, s |\n" + "| --- " * 9 + "|")
-    for name in dict.fromkeys(name for entry in rounds for name in entry["programs"]):
+    seen = {name for entry in rounds for name in entry["programs"]}
+    for name in [*filter(seen.__contains__, programs), *sorted(seen - set(programs))]:
         print(row(name, rounds, flops))
     for name, reason in failures.items():
         print(f"| {name} | did not run: {reason} | | | | | | | |")

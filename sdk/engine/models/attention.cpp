@@ -119,7 +119,7 @@ FeedForward::FeedForward(const Weights& weights, std::int64_t dim)
 
 at::Tensor FeedForward::operator()(const at::Tensor& hidden_states,
                                    const at::Tensor& residual) const {
-  if (proj && has_cuda_kernels(hidden_states) && is_on("geglu")) {
+  if (proj && !proj->adapter && has_cuda_kernels(hidden_states) && is_on("geglu")) {
     const auto both = at::matmul(hidden_states, proj->weight.t());
     return out.plus(geglu(both, proj->bias), residual);
   }

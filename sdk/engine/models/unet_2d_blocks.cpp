@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "sdk/engine/tensor/recompute.hpp"
+
 namespace dream::engine {
 namespace {
 
@@ -28,6 +30,25 @@ Weights resnet_weights(const Weights& weights, std::size_t i) {
   return weights.scope(fmt::format("resnets.{}", i));
 }
 
+at::Tensor through(const ResnetBlock2D& resnet, const at::Tensor& hidden_states,
+                   const at::Tensor& temb) {
+  if (!is_recomputing()) return resnet(hidden_states, temb);
+  return recomputed(hidden_states, temb,
+                    [layer = &resnet](const at::Tensor& x, const at::Tensor& condition) {
+                      return (*layer)(x, condition);
+                    });
+}
+
+at::Tensor through(const Transformer2DModel& attention, const at::Tensor& hidden_states,
+                   TextContext& text) {
+  if (!is_recomputing()) return attention(hidden_states, text);
+  return recomputed(hidden_states, text.states(),
+                    [layer = &attention](const at::Tensor& x, const at::Tensor& condition) {
+                      TextContext own(condition);
+                      return (*layer)(x, own);
+                    });
+}
+
 }  // namespace
 
 DownBlock2D::DownBlock2D(const Weights& weights, const BlockShape& shape) {
@@ -47,8 +68,8 @@ at::Tensor DownBlock2D::operator()(at::Tensor hidden_states, const at::Tensor& t
                                    TextContext& text, std::vector<at::Tensor>& skips,
                                    const at::Tensor& addition) const {
   for (std::size_t i = 0; i < resnets.size(); ++i) {
-    hidden_states = resnets[i](hidden_states, temb);
-    if (!attentions.empty()) hidden_states = attentions[i](hidden_states, text);
+    hidden_states = through(resnets[i], hidden_states, temb);
+    if (!attentions.empty()) hidden_states = through(attentions[i], hidden_states, text);
     if (i + 1 == resnets.size() && addition.defined()) hidden_states = hidden_states + addition;
     skips.push_back(hidden_states);
   }
@@ -70,9 +91,10 @@ UNetMidBlock2D::UNetMidBlock2D(const Weights& weights, const BlockShape& shape) 
 
 at::Tensor UNetMidBlock2D::operator()(at::Tensor hidden_states, const at::Tensor& temb,
                                       TextContext& text) const {
-  hidden_states = resnets[0](hidden_states, temb);
+  hidden_states = through(resnets[0], hidden_states, temb);
   for (std::size_t i = 0; i < attentions.size(); ++i) {
-    hidden_states = resnets[i + 1](attentions[i](hidden_states, text), temb);
+    hidden_states = through(attentions[i], hidden_states, text);
+    hidden_states = through(resnets[i + 1], hidden_states, temb);
   }
   return hidden_states;
 }
@@ -94,8 +116,8 @@ at::Tensor UpBlock2D::operator()(at::Tensor hidden_states, const at::Tensor& tem
   for (std::size_t i = 0; i < resnets.size(); ++i) {
     hidden_states = at::cat({hidden_states, skips.back()}, 1);
     skips.pop_back();
-    hidden_states = resnets[i](hidden_states, temb);
-    if (!attentions.empty()) hidden_states = attentions[i](hidden_states, text);
+    hidden_states = through(resnets[i], hidden_states, temb);
+    if (!attentions.empty()) hidden_states = through(attentions[i], hidden_states, text);
   }
   return upsampler ? (*upsampler)(hidden_states, size) : hidden_states;
 }

@@ -1,5 +1,6 @@
 #include "sdk/engine/models/unet_2d_condition_model.hpp"
 
+#include <ATen/ops/cat.h>
 #include <fmt/format.h>
 
 #include <cstddef>
@@ -56,6 +57,16 @@ at::Tensor UNet2DConditionModel::forward(const at::Tensor& sample, double timest
   const auto told = codes(timestep, guidance_scale, sample);
   return sample.is_cuda() ? replayed(sample, told, text, additions)
                           : computed(sample, told, text, additions);
+}
+
+at::Tensor UNet2DConditionModel::forward(const at::Tensor& sample,
+                                         at::ArrayRef<std::int64_t> timesteps,
+                                         TextContext& text) const {
+  std::vector<at::Tensor> rows;
+  for (const auto timestep : timesteps)
+    rows.push_back(config_.time_proj(static_cast<double>(timestep)));
+  const auto time = at::cat(rows).to(sample.scalar_type());
+  return computed(sample, {to_device(time, sample.device()), {}}, text, {});
 }
 
 at::Tensor UNet2DConditionModel::replayed(const at::Tensor& sample, const Codes& codes,

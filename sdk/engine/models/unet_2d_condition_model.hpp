@@ -4,6 +4,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/util/ArrayRef.h>
 
 #include <cstdint>
 #include <memory>
@@ -36,10 +37,15 @@ class UNet2DConditionModel {
   at::Tensor forward(const at::Tensor& sample, double timestep, TextContext& text,
                      double guidance_scale = 1, const UNetAdditions& additions = {}) const;
 
+  // The same with a timestep for each picture of the batch, as a training step has it. What it
+  // computes is plain operators that record gradients; not for models that were distilled.
+  at::Tensor forward(const at::Tensor& sample, at::ArrayRef<std::int64_t> timesteps,
+                     TextContext& text) const;
+
   const UNetConfig& config() const { return config_; }
 
  private:
-  // Timestep and guidance scale as a call's input: [1, channels] where the sample is.
+  // Timestep and guidance scale as a call's input: [1 or batch, channels] where the sample is.
   struct Codes {
     at::Tensor time, guidance;
   };

@@ -18,7 +18,6 @@
 #include "weights/inspect.hpp"
 #include "weights/same_content.hpp"
 #include "weights/sha256.hpp"
-#include "weights/store/model_folder.hpp"
 
 namespace dream::engine {
 namespace {
@@ -47,16 +46,6 @@ std::string digest_of(const weights::ModelFolder& folder, const std::string& com
   return digest.finish();
 }
 
-std::shared_ptr<const ClipTokenizer> read_tokenizer(const weights::ModelFolder& folder) {
-  const auto read = [&](const std::string& name) -> std::optional<std::string> {
-    const auto file = folder.file("tokenizer", name);
-    if (!file) return std::nullopt;
-    return std::string(reinterpret_cast<const char*>(file->data.data()), file->data.size());
-  };
-  return std::make_shared<const ClipTokenizer>(
-      ClipTokenizer::load(folder.where("tokenizer"), read));
-}
-
 // Of a config that tells how to compute; keys that begin with '_' are remarks of the writer.
 nlohmann::json without_remarks(nlohmann::json config) {
   if (!config.is_object()) return config;
@@ -66,6 +55,15 @@ nlohmann::json without_remarks(nlohmann::json config) {
 }
 
 }  // namespace
+
+ClipTokenizer read_tokenizer(const weights::ModelFolder& folder) {
+  const auto read = [&](const std::string& name) -> std::optional<std::string> {
+    const auto file = folder.file("tokenizer", name);
+    if (!file) return std::nullopt;
+    return std::string(reinterpret_cast<const char*>(file->data.data()), file->data.size());
+  };
+  return ClipTokenizer::load(folder.where("tokenizer"), read);
+}
 
 // A part with weights, as the cache keeps it.
 template <class Model>
@@ -202,7 +200,7 @@ class ModelLoader::Load {
     auto held = cache.find<ClipTokenizer>(content);
     if (!held) {
       held = cache.add(content, {"tokenizer", folder.root().string(), bytes},
-                       read_tokenizer(folder));
+                       std::make_shared<const ClipTokenizer>(read_tokenizer(folder)));
       tell("tokenizer", bytes);
     }
     cache.add_key(content, owner_.key("tokenizer"));

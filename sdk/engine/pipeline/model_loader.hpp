@@ -11,8 +11,12 @@
 
 #include "sdk/engine/pipeline/components.hpp"
 #include "sdk/engine/pipeline/resident_cache.hpp"
+#include "weights/store/model_folder.hpp"
 
 namespace dream::engine {
+
+// The model's tokenizer. Throws std::runtime_error that names the file and what is wrong with it.
+ClipTokenizer read_tokenizer(const weights::ModelFolder& folder);
 
 struct ModelSources {
   std::filesystem::path weights;  // a diffusers folder, an output.zip or a single-file checkpoint

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 
 #include "weights/inspect.hpp"
 
@@ -11,6 +12,9 @@ namespace dream::engine {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// Coming bytes for which no budget is enough.
+constexpr auto everything = std::numeric_limits<std::int64_t>::max();
 
 // Set while this thread frees a thing that leaves: what that held is not used by it any more.
 thread_local bool is_leaving = false;
@@ -149,7 +153,8 @@ ResidentCache::Entries::iterator ResidentCache::next_to_leave(std::int64_t comin
     const auto found = oldest([&kind](const Entry& entry) { return entry.thing.kind == kind; });
     if (found != entries_.end()) return found;
   }
-  const bool over = budget_bytes_ > 0 && bytes_ + coming_bytes > budget_bytes_;
+  const bool over = coming_bytes == everything ||
+                    (budget_bytes_ > 0 && bytes_ + coming_bytes > budget_bytes_);
   const bool alone = coming_bytes == 0 && entries_.size() == 1;
   return over && !alone ? oldest([](const Entry&) { return true; }) : entries_.end();
 }
@@ -177,6 +182,10 @@ void ResidentCache::trim(std::int64_t coming_bytes) {
 
 void ResidentCache::make_room(std::int64_t bytes) {
   trim(bytes);
+}
+
+void ResidentCache::make_all_room() {
+  trim(everything);
 }
 
 std::vector<Resident> ResidentCache::residents() const {

@@ -66,6 +66,9 @@ class ResidentCache : public std::enable_shared_from_this<ResidentCache> {
   // Lets go of what nobody uses until `bytes` more fit, or nothing is left that could leave.
   void make_room(std::int64_t bytes);
 
+  // Lets go of everything that nobody uses, for work that needs the memory.
+  void make_all_room();
+
   // To be held while something is looked up, loaded and added, so that nothing is loaded twice and
   // two loads do not both take the room that is left.
   std::mutex& loading() { return loading_; }

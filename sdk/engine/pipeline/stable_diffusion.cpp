@@ -49,32 +49,36 @@ void StableDiffusion::generate(const GenerateRequest& request,
     const auto variant = variants_.get(*base, request.loras, request.on_log);
     const Components& drawing = variant ? *variant : *base;
     const auto taught = with_embeddings(drawing, request);
-    const Components& parts = taught ? *taught : drawing;
-    if (parts.has_built_in_guidance() && !request.negative_prompt.empty() && request.on_log)
-      request.on_log("negative_prompt is not used: these weights have their guidance built in");
-    const auto states = encode_prompts(parts, request, plan.guided);
-    const auto condition = condition_on_image(parts, request, plan);
-    const Controls controls(parts, request);
-    Previews previews(request, parts.vae, previews_);
-    const int together = pictures_at_once(parts, plan);
-    int flagged = 0;
-    for (int first = 0; first < plan.pictures; first += together) {
-      const int count = std::min(together, plan.pictures - first);
-      const auto latents =
-          draw_latents(parts, request, plan, condition, controls, first, count, states, previews);
-      for (int i = 0; i < count; ++i) {
-        auto image = decode(parts, latents[i]);
-        if (request.mask && request.paste_original) paste(image, *request.image, *request.mask);
-        if (!request.disable_safety_check && is_flagged(parts, image)) {
-          ++flagged;
-          if (request.on_flagged) request.on_flagged(first + i);
-          continue;
-        }
-        on_image(first + i, std::move(image));
-      }
-    }
-    if (flagged == plan.pictures) throw AllFlagged();
+    draw(taught ? *taught : drawing, request, plan, previews_, on_image);
   });
+}
+
+void draw(const Components& parts, const GenerateRequest& request, const Plan& plan,
+          PreviewCache& shown, const std::function<void(int index, Image image)>& on_image) {
+  if (parts.has_built_in_guidance() && !request.negative_prompt.empty() && request.on_log)
+    request.on_log("negative_prompt is not used: these weights have their guidance built in");
+  const auto states = encode_prompts(parts, request, plan.guided);
+  const auto condition = condition_on_image(parts, request, plan);
+  const Controls controls(parts, request);
+  Previews previews(request, parts.vae, shown);
+  const int together = pictures_at_once(parts, plan);
+  int flagged = 0;
+  for (int first = 0; first < plan.pictures; first += together) {
+    const int count = std::min(together, plan.pictures - first);
+    const auto latents =
+        draw_latents(parts, request, plan, condition, controls, first, count, states, previews);
+    for (int i = 0; i < count; ++i) {
+      auto image = decode(parts, latents[i]);
+      if (request.mask && request.paste_original) paste(image, *request.image, *request.mask);
+      if (!request.disable_safety_check && is_flagged(parts, image)) {
+        ++flagged;
+        if (request.on_flagged) request.on_flagged(first + i);
+        continue;
+      }
+      on_image(first + i, std::move(image));
+    }
+  }
+  if (flagged == plan.pictures) throw AllFlagged();
 }
 
 }  // namespace dream::engine

@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -65,6 +66,11 @@ void paste(Image& drawn, const Image& original, const Mask& mask);
 
 // Does the model's safety checker flag the picture? Without one, never.
 bool is_flagged(const Components& parts, const Image& image);
+
+// All stages of a request, with parts that its LoRAs and embeddings are laid over already; hands
+// out the pictures as Pipeline::generate() says.
+void draw(const Components& parts, const GenerateRequest& request, const Plan& plan,
+          PreviewCache& shown, const std::function<void(int index, Image image)>& on_image);
 
 // A picture's distribution of latents.
 DiagonalGaussian posterior_of(const Components& parts, const Image& image);

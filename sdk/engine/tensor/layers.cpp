@@ -66,17 +66,18 @@ Linear::Linear(const Weights& weights, std::int64_t in, std::int64_t out, bool h
   const auto packed = [&] { return pack_linear(plain()); };
   weight = can_pack(weights.compute()) ? weights.derived("packed", {"weight"}, packed) : plain();
   if (has_bias) bias = weights.tensor("bias", {out});
+  adapter = weights.adapter();
 }
 
-Linear::Linear(at::Tensor matrix, at::Tensor offset)
-    : weight(std::move(matrix)), bias(std::move(offset)) {}
+Linear::Linear(at::Tensor matrix, at::Tensor offset, std::shared_ptr<const LinearAdapter> beside)
+    : weight(std::move(matrix)), bias(std::move(offset)), adapter(std::move(beside)) {}
 
 Linear Linear::pointwise(const Weights& weights, std::int64_t in, std::int64_t out) {
   const auto matrix = [&] { return weights.tensor("weight", {out, in, 1, 1}).view({out, in}); };
   const auto packed = [&] { return pack_linear(matrix()); };
   return {can_pack(weights.compute()) ? weights.derived("packed matrix", {"weight"}, packed)
                                       : weights.derived("matrix", {"weight"}, matrix),
-          weights.tensor("bias", {out})};
+          weights.tensor("bias", {out}), weights.adapter()};
 }
 
 Linear Linear::of_rows(const Weights& weights, std::string_view key,
@@ -86,8 +87,12 @@ Linear Linear::of_rows(const Weights& weights, std::string_view key,
   return {weights.derived(key, names, make), std::move(offset)};
 }
 
-at::Tensor Linear::operator()(const at::Tensor& x) const {
+at::Tensor Linear::plain(const at::Tensor& x) const {
   return weight.is_mkldnn() ? packed_linear(x, weight, bias) : at::linear(x, weight, bias);
+}
+
+at::Tensor Linear::operator()(const at::Tensor& x) const {
+  return adapter ? (*adapter)(x, plain(x), weight, bias) : plain(x);
 }
 
 at::Tensor Linear::plus(const at::Tensor& x, const at::Tensor& residual) const {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,9 +35,12 @@ struct Linear {
   at::Tensor plus(const at::Tensor& x, const at::Tensor& residual) const;
 
   at::Tensor weight, bias;  // bias undefined when there is none
+  std::shared_ptr<const LinearAdapter> adapter;  // null without one
 
  private:
-  Linear(at::Tensor matrix, at::Tensor offset);
+  Linear(at::Tensor matrix, at::Tensor offset,
+         std::shared_ptr<const LinearAdapter> beside = nullptr);
+  at::Tensor plain(const at::Tensor& x) const;
 };
 
 enum class Activation { silu, gelu, mish, relu, quick_gelu };

@@ -50,6 +50,7 @@ struct Weights::Source {
   Compute compute;
   std::set<std::string, std::less<>> used = {};  // written while the first model is built
   Memo memo = {};
+  std::map<std::string, std::string> forms = {};  // key in the memo of a single tensor's other form
 };
 
 // Built by one thread; read-only afterwards.
@@ -106,17 +107,29 @@ at::Tensor read_tensor(const weights::TensorView& view) {
 Weights::Weights(weights::WeightMap tensors, std::string component, Compute compute)
     : source_(new Source{std::move(tensors), std::move(component), compute}) {}
 
-Weights::Weights(std::shared_ptr<Source> source, std::shared_ptr<Variant> variant,
-                 std::string prefix)
-    : source_(std::move(source)), variant_(std::move(variant)), prefix_(std::move(prefix)) {}
-
 Weights Weights::scope(std::string_view name) const {
-  return {source_, variant_, fmt::format("{}{}.", prefix_, name)};
+  auto scoped = *this;
+  scoped.prefix_ = fmt::format("{}{}.", prefix_, name);
+  return scoped;
 }
 
 Weights Weights::with_overlay(Overlay overlay) const {
   if (variant_) throw std::logic_error("an overlay upon an overlay");
-  return {source_, std::make_shared<Variant>(Variant{.overlay = std::move(overlay)}), prefix_};
+  auto laid = *this;
+  laid.variant_ = std::make_shared<Variant>(Variant{.overlay = std::move(overlay)});
+  return laid;
+}
+
+Weights Weights::with_adapters(LinearAdapters adapters) const {
+  auto adapted = *this;
+  adapted.adapters_ = std::make_shared<const LinearAdapters>(std::move(adapters));
+  return adapted;
+}
+
+std::shared_ptr<const LinearAdapter> Weights::adapter() const {
+  if (!adapters_) return nullptr;
+  const auto found = adapters_->find(full("weight"));
+  return found == adapters_->end() ? nullptr : found->second;
 }
 
 bool Weights::has(std::string_view name) const {
@@ -169,8 +182,19 @@ at::Tensor Weights::derived(std::string_view key, std::initializer_list<std::str
   }
   // No tensor's name has a blank.
   const auto full_key = fmt::format("{} derived", full(key));
+  if (!variant_ && names.size() == 1) source_->forms[full(*names.begin())] = full_key;
   if (auto shared = source_->memo.find(full_key); shared.defined()) return shared;
   return source_->memo.put(full_key, make());
+}
+
+std::map<std::string, at::Tensor> Weights::held() const {
+  std::map<std::string, at::Tensor> held;
+  for (const auto& [name, view] : source_->tensors) {
+    const auto form = source_->forms.find(name);
+    auto tensor = source_->memo.find(form == source_->forms.end() ? name : form->second);
+    if (tensor.defined() && !tensor.is_mkldnn()) held.emplace(name, std::move(tensor));
+  }
+  return held;
 }
 
 void Weights::report_unused(const Warn& warn) const {

@@ -43,6 +43,17 @@ using Patch = std::function<at::Tensor(const at::Tensor& weight)>;
 // By full tensor name.
 using Overlay = std::map<std::string, Patch, std::less<>>;
 
+// What training lays beside a frozen linear layer.
+class LinearAdapter {
+ public:
+  virtual ~LinearAdapter() = default;
+  // In place of `y` = x weight^T + bias; [out, in] and [out], the latter may be undefined.
+  virtual at::Tensor operator()(const at::Tensor& x, const at::Tensor& y, const at::Tensor& weight,
+                                const at::Tensor& bias) const = 0;
+};
+// By full name of the layer's weight.
+using LinearAdapters = std::map<std::string, std::shared_ptr<const LinearAdapter>, std::less<>>;
+
 // Cheap to copy. Any number of threads may read from one.
 class Weights {
  public:
@@ -53,6 +64,11 @@ class Weights {
   Weights scope(std::string_view name) const;
   // The same tensors, those that `overlay` names patched. Only for Weights without an overlay.
   Weights with_overlay(Overlay overlay) const;
+
+  // The same tensors; the linear layers that are made of them take their adapters along.
+  Weights with_adapters(LinearAdapters adapters) const;
+  // That of this scope's "weight"; null without one.
+  std::shared_ptr<const LinearAdapter> adapter() const;
 
   bool has(std::string_view name) const;
   // As long as someone holds it, everyone who asks gets the same tensor: it must not be written to.
@@ -65,6 +81,11 @@ class Weights {
   // relative to it.
   at::Tensor derived(std::string_view key, std::initializer_list<std::string_view> names,
                      const std::function<at::Tensor()>& make) const;
+  // The tensors that layers made of these compute with, by full name: a layer that keeps another
+  // form of a tensor (its memory order, a matrix for a 1x1 convolution) has that here. To be
+  // trained they may be written to, as nothing else shares these Weights. Tensors that nobody
+  // holds, or that lie in packed forms, are left out.
+  std::map<std::string, at::Tensor> held() const;
   // One line for all tensors that were never asked for, except those known to be harmless.
   void report_unused(const Warn& warn) const;
 
@@ -83,12 +104,12 @@ class Weights {
  private:
   struct Source;
   struct Variant;
-  Weights(std::shared_ptr<Source> source, std::shared_ptr<Variant> variant, std::string prefix);
   std::string full(std::string_view name) const { return prefix_ + std::string(name); }
   const Patch* patch_of(std::string_view full_name) const;
 
   std::shared_ptr<Source> source_;
   std::shared_ptr<Variant> variant_;  // null without an overlay
+  std::shared_ptr<const LinearAdapters> adapters_;  // null without adapters
   std::string prefix_;
 };
 
