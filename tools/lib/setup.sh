@@ -18,7 +18,7 @@ torch_version=2.13.0
 oracle_wheels=(
   numpy diffusers==0.42.1 transformers==5.18 accelerate safetensors peft==0.21.2 compel==2.5.1
   opencv-python-headless scipy scikit-image einops pillow pytest pytest-timeout pytest-xdist
-  prometheus_client==0.26.0 requests
+  prometheus_client==0.26.0 requests bitsandbytes==0.50.2
 )
 # Oracles of the annotators, without what they ask for: torch, torchvision and more. The older one
 # is what the original templates ran.
