@@ -46,15 +46,18 @@ def test_a_new_subject(tmp_path):
     (tmp_path / "out").mkdir()
     run_probe({"op": "train", "pictures": str(tmp_path), "request": {
         "base": str(tiny_models.EMOJI_SD), "instance_prompt": SUBJECT, "class_prompt": CLASS,
-        "instance_pictures": pictures, "num_class_images": 20, "learning_rate": 1e-3,
+        "instance_pictures": pictures, "num_class_images": 10, "learning_rate": 1e-3,
         "lora": {"rank": 8, "alpha": 8}, "max_train_steps": 250, "output": str(tmp_path / "out")}})
 
     def draw(prompt, *loras):
-        request = {"op": "generate", "out": "image", "prompt": prompt, "prompt_syntax": "plain",
-                   "num_outputs": SEEDS, "num_inference_steps": 20, "seed": 1000,
-                   "width": SIZE, "height": SIZE, "loras": list(loras)}
-        reply = run_engine(tiny_models.EMOJI_SD, [request])
-        return [reply[f"image.{index}"] for index in range(SEEDS)]
+        together = 8
+        requests = [{"op": "generate", "out": f"{first}", "prompt": prompt,
+                     "prompt_syntax": "plain", "num_outputs": together, "num_inference_steps": 20,
+                     "seed": 1000 + first, "width": SIZE, "height": SIZE, "loras": list(loras)}
+                    for first in range(0, SEEDS, together)]
+        reply = run_engine(tiny_models.EMOJI_SD, requests)
+        return [reply[f"{first}.{index}"] for first in range(0, SEEDS, together)
+                for index in range(together)]
 
     vae = tiny_models.build("emoji-sd").vae
 
