@@ -8,12 +8,12 @@
 #include "weights/formats/json_file.hpp"
 #include "weights/formats/output_folder.hpp"
 #include "weights/formats/weight_file.hpp"
-#include "weights/formats/zip_writer.hpp"
 #include "weights/store/component_files.hpp"
 #include "weights/store/control_place.hpp"
 #include "weights/store/model_folder.hpp"
 #include "weights/store/model_source.hpp"
 #include "weights/store/write_tensors.hpp"
+#include "weights/store/zip_folder.hpp"
 
 namespace dream::weights {
 namespace fs = std::filesystem;
@@ -43,18 +43,6 @@ void write_component(const ModelFolder& model, const std::string& component, con
                done.notes);
 }
 
-void add_to_zip(ZipWriter& zip, const fs::path& folder) {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder))
-    if (entry.is_regular_file()) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  for (const fs::path& path : files) {
-    const FileBytes bytes = map_file(path);
-    zip.add(path.lexically_relative(folder).generic_string(), bytes.data.size(),
-            [&](const WriteBytes& write) { write(bytes.data); });
-  }
-}
-
 void list_files(const fs::path& folder, Converted& done) {
   for (const auto& entry : fs::recursive_directory_iterator(folder))
     if (entry.is_regular_file()) done.files.push_back(entry.path());
@@ -78,11 +66,7 @@ Converted to_folder(const ModelFolder& model, const fs::path& out, const Convert
     done.notes.push_back(fmt::format("{}: its {} was not taken along; convert it by itself",
                                      model.root().string(), network));
   if (out.extension() == ".zip") {
-    OutputFile file(out);
-    ZipWriter zip(file);
-    add_to_zip(zip, folder.path());
-    zip.finish();
-    file.commit();
+    zip_folder(folder.path(), out);
     done.files = {out};
     return done;
   }

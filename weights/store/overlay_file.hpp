@@ -15,7 +15,8 @@ struct OverlayFile {
   std::map<std::string, std::string> texts;     // of a torch file, beside its tensors
 };
 
-// Any format that a single file may have. Throws Error that names the path.
+// Any format that a single file may have, or the output.zip of a LoRA's training. Throws Error that
+// names the path.
 OverlayFile read_overlay_file(const std::filesystem::path& path);
 
 }  // namespace dream::weights

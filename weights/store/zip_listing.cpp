@@ -13,8 +13,11 @@ void list_zip(const std::filesystem::path& path,
   for (const auto& [name, entry] : archive.entries()) {
     ZipMember member{name, entry.stored_bytes, entry.plain_bytes, name.ends_with('/'), {}};
     member.read = [&archive, &n = name] {
-      const FileBytes content = archive.read(n);
-      return std::string(reinterpret_cast<const char*>(content.data.data()), content.data.size());
+      std::string content;
+      archive.read(n, [&](std::span<const std::byte> piece) {
+        content.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+      });
+      return content;
     };
     visit(member);
   }

@@ -16,8 +16,8 @@ struct ZipMember {
   std::uint64_t stored_bytes = 0;
   std::uint64_t plain_bytes = 0;
   bool is_folder = false;
-  // Its content; throws Error if it is encrypted, damaged, or unpacks to more than both 64 MiB and
-  // 64 times its size.
+  // Its content, with its checksum compared; throws Error if it is encrypted, damaged, or unpacks
+  // to more than both 64 MiB and 64 times its size.
   std::function<std::string()> read;
 };
 
