@@ -20,6 +20,13 @@ namespace dream {
 // this type marks that a template has them; the engine reads their values itself.
 struct DiffusionInputs {};
 
+// The inputs that all trainers share (instance_prompt, instance_data, learning_rate, …). An empty
+// member of this type marks that a template has them; the engine reads their values itself.
+struct TrainingInputs {};
+
+// What a trainer makes: a whole model, or a LoRA that is laid over the model.
+enum class TrainingKind : uint32_t { model = DREAM_TRAIN_MODEL, lora = DREAM_TRAIN_LORA };
+
 // The network behind the input control_image, and how its control map is made of that picture.
 struct ControlSource {
   std::string network;      // a ControlNet or T2I-Adapter by its name in the model store
@@ -108,6 +115,20 @@ class ControlBinding final : public Binding<Inputs> {
   ControlSource source_;
 };
 
+template <class Inputs>
+class TrainingBinding final : public Binding<Inputs> {
+ public:
+  explicit TrainingBinding(TrainingKind kind) : kind_(kind) {}
+  void declare(const Interface<dream_schema_1>& api, dream_schema* schema) const override {
+    check(api.host(), api.get(&dream_schema_1::add_training_inputs, "add_training_inputs")(
+                          schema, static_cast<uint32_t>(kind_)));
+  }
+  void fill(Inputs&, const dream_host*, InputFunction, dream_run*) const override {}
+
+ private:
+  TrainingKind kind_;
+};
+
 struct SchemaAccess;
 
 }  // namespace detail
@@ -123,6 +144,8 @@ class Schema {
     static_assert(!std::same_as<Member, DiffusionInputs>,
                   "dream: a DiffusionInputs member is declared by diffusion_inputs() or "
                   "control_inputs()");
+    static_assert(!std::same_as<Member, TrainingInputs>,
+                  "dream: a TrainingInputs member is declared by training_inputs()");
     static_assert(detail::Shape<Member>::valid,
                   "dream: this type cannot be an input. An input is a std::string, integer (up to "
                   "64 bits signed), double, bool, dream::File, dream::Secret or dream::Json; a "
@@ -148,6 +171,15 @@ class Schema {
   void control_inputs(DiffusionInputs Owner::*, ControlSource source) {
     static_assert(std::derived_from<Inputs, Owner>, "dream: the member is not one of Inputs");
     bindings_.push_back(std::make_unique<detail::ControlBinding<Inputs>>(std::move(source)));
+  }
+
+  // Declares the inputs every trainer of this kind shares, as the host knows them, and the output:
+  // one file. SDK 1.3.
+  template <class Owner>
+  void training_inputs(TrainingInputs Owner::*, TrainingKind kind) {
+    static_assert(std::derived_from<Inputs, Owner>, "dream: the member is not one of Inputs");
+    bindings_.push_back(std::make_unique<detail::TrainingBinding<Inputs>>(kind));
+    output<File>(single);
   }
 
   // Declares the type and kind of the output, for example output<dream::File>(dream::iterator).

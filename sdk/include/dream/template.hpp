@@ -24,6 +24,7 @@
 #include <dream/schema.hpp>
 #include <dream/status.hpp>
 #include <dream/tensor.hpp>
+#include <dream/trainer.hpp>
 #include <dream/value.hpp>
 #include <memory>
 #include <string_view>

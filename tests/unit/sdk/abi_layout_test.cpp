@@ -3,6 +3,7 @@
 // full and is compared with the headers; these lines fail while the change is being compiled.
 #include <dream/abi/annotator.h>
 #include <dream/abi/engine_diffusion.h>
+#include <dream/abi/engine_training.h>
 #include <dream/abi/image.h>
 #include <dream/abi/run.h>
 #include <dream/abi/schema.h>
@@ -184,6 +185,14 @@ AT(dream_value, as.boolean, 8);
 AT(dream_value, as.items, 8);
 AT(dream_value, as.items.data, 8);
 AT(dream_value, as.items.size, 16);
+
+// SDK 1.3
+AT(dream_schema_1, add_training_inputs, 48);
+AT(dream_engine_training_1, struct_size, 0);
+AT(dream_engine_training_1, reserved, 4);
+AT(dream_engine_training_1, open, 8);
+AT(dream_engine_training_1, close, 16);
+AT(dream_engine_training_1, train, 24);
 
 // SDK 1.2
 AT(dream_run_1, context, 64);

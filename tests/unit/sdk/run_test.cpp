@@ -261,8 +261,8 @@ TEST_F(RunTest, AMissingInterfaceIsNamedWithTheRemedy) {
   EXPECT_EQ(outcome.code, DREAM_UNSUPPORTED);
   EXPECT_EQ(
       outcome.message,
-      "this host offers SDK 1.2 without the interface \"dream.metric/1\", which this template "
-      "(built with SDK 1.2) needs: update the host, or use a host built with it");
+      "this host offers SDK 1.3 without the interface \"dream.metric/1\", which this template "
+      "(built with SDK 1.3) needs: update the host, or use a host built with it");
 }
 
 TEST_F(RunTest, AHostWithoutLogsIsNoFailure) {

@@ -62,6 +62,12 @@ typedef struct dream_control_source {
   dream_str annotator; /* a name of dream.annotator/1; empty: the picture is the control map */
 } dream_control_source;
 
+/* Since 1.3: what a trainer makes of a model. */
+typedef enum dream_training_kind {
+  DREAM_TRAIN_MODEL = 0, /* all weights are trained: the output is a whole model */
+  DREAM_TRAIN_LORA = 1   /* low-rank matrices that are laid over the model */
+} dream_training_kind;
+
 typedef struct dream_schema_1 {
   uint32_t struct_size;
   uint32_t reserved;
@@ -87,6 +93,12 @@ typedef struct dream_schema_1 {
    * dream.engine.diffusion/1 reads them itself. Copies everything. DREAM_INVALID_INPUT names an
    * annotator that does not exist. [thread of describe] */
   dream_status* (*add_control_inputs)(dream_schema* schema, const dream_control_source* source);
+
+  /* Since 1.3. Adds the inputs every trainer of this kind (dream_training_kind) shares
+   * (instance_prompt, instance_data, learning_rate …) as this host knows them, and sets the output:
+   * one file. dream.engine.training/1 reads them itself. DREAM_INVALID_INPUT for an unknown kind.
+   * [thread of describe] */
+  dream_status* (*add_training_inputs)(dream_schema* schema, uint32_t kind);
 } dream_schema_1;
 
 #ifdef __cplusplus

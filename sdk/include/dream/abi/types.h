@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 #define DREAM_SDK_MAJOR 1
-#define DREAM_SDK_MINOR 2
+#define DREAM_SDK_MINOR 3
 
 typedef struct dream_str {
   const char* data; /* may be null only if size is 0 */

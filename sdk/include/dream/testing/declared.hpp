@@ -71,6 +71,17 @@ inline bool is_control_input(const std::string& name) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
+// The names every trainer takes; the real host adds more with its versions.
+inline bool is_training_input(const std::string& name) {
+  static constexpr const char* names[] = {
+      "instance_prompt",  "class_prompt",        "instance_data",    "class_data",
+      "num_class_images", "save_sample_prompt",  "resolution",       "train_text_encoder",
+      "train_batch_size", "max_train_steps",     "num_train_epochs", "learning_rate",
+      "lr_scheduler",     "lr_warmup_steps",     "seed",             "with_prior_preservation",
+      "ckpt_base",        "prior_loss_weight",   "sample_steps",     "checkpointing_steps"};
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
 // What control_inputs() was given.
 struct DeclaredControl {
   std::string network, annotator;
@@ -82,6 +93,8 @@ struct Declared {
   int diffusion_inputs = 0;      // how often they were declared, by either function
   std::optional<DeclaredControl> control;
   std::size_t diffusion_at = 0;  // how many inputs stand before them
+  std::optional<uint32_t> training;  // dream_training_kind, where training_inputs() was called
+  std::size_t training_at = 0;
   uint32_t output_type = DREAM_STRING, output_kind = DREAM_SINGLE, max_concurrency = 1;
 
   const Input* find(const std::string& name) const {  // null if not declared
@@ -189,11 +202,18 @@ inline std::string schema_text(const Declared& declared) {
     if (control && !control->annotator.empty()) text += " with annotator " + control->annotator;
     text += control && control->masked ? ", masked\n" : "\n";
   };
+  const auto training = [&](std::size_t at) {
+    if (!declared.training || declared.training_at != at) return;
+    text += declared.training == DREAM_TRAIN_LORA ? "training inputs of a LoRA\n"
+                                                  : "training inputs of a model\n";
+  };
   for (std::size_t i = 0; i < declared.inputs.size(); ++i) {
     diffusion(i);
+    training(i);
     text += detail::input_text(declared.inputs[i]);
   }
   diffusion(declared.inputs.size());
+  training(declared.inputs.size());
   text += std::string("output: ") + type_name(declared.output_type) + ", " +
           kinds[declared.output_kind & 3] + "\n";
   return text + "runs at once: " + std::to_string(declared.max_concurrency) + "\n";
@@ -206,9 +226,10 @@ inline Inputs checked_inputs(const Declared& declared, const Inputs& given) {
   for (const auto& [name, value] : given) {
     const Input* input = declared.find(name);
     if (input == nullptr) {
-      const bool known = is_diffusion_input(name) ||
-                         (declared.control.has_value() && is_control_input(name));
-      if (declared.diffusion_inputs == 0 || !known) {
+      const bool drawing = declared.diffusion_inputs != 0 &&
+                           (is_diffusion_input(name) ||
+                            (declared.control.has_value() && is_control_input(name)));
+      if (!drawing && !(declared.training.has_value() && is_training_input(name))) {
         throw InvalidInput("input \"" + name + "\" was not declared");
       }
       checked[name] = value;

@@ -71,6 +71,14 @@ struct SchemaFunctions {
       schema->declared.control = control;
     });
   }
+  static dream_status* add_training_inputs(dream_schema* schema, uint32_t kind) {
+    return guarded(*schema->host, [&] {
+      if (kind > DREAM_TRAIN_LORA) throw InvalidInput("training_inputs: unknown kind");
+      schema->declared.training = kind;
+      schema->declared.training_at = schema->declared.inputs.size();
+      pass_on(set_output(schema, DREAM_FILE, DREAM_SINGLE));
+    });
+  }
   static dream_status* set_output(dream_schema* schema, uint32_t type, uint32_t kind) {
     schema->declared.output_type = type;
     schema->declared.output_kind = kind;
@@ -81,8 +89,14 @@ struct SchemaFunctions {
     return nullptr;
   }
   static constexpr dream_schema_1 table() {
-    return {sizeof(dream_schema_1), 0,          add_input,          add_diffusion_inputs,
-            set_output,             set_max_concurrency, add_control_inputs};
+    return {sizeof(dream_schema_1),
+            0,
+            add_input,
+            add_diffusion_inputs,
+            set_output,
+            set_max_concurrency,
+            add_control_inputs,
+            add_training_inputs};
   }
 
  private:

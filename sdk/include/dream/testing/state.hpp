@@ -73,6 +73,13 @@ struct Generated {
   std::vector<GeneratedControl> controls{};
 };
 
+// What a training was asked for, as far as the fake engine looks at it.
+struct Trained {
+  std::string instance_prompt, instance_data;
+  uint32_t kind;  // dream_training_kind
+  int64_t steps;
+};
+
 struct HostState {
   HostState() = default;
   HostState(const HostState&) = delete;
@@ -82,15 +89,17 @@ struct HostState {
   bool has_weights = true;     // false: generate() fails, as on a template without weights
   std::string engine_error;    // not empty: opening the engine fails with it
   std::string generate_error;  // not empty: generate() fails with it, as an invalid input
+  std::string train_error;     // … and train()
 
   // What was seen so far.
   std::vector<Generated> generated;
+  std::vector<Trained> trained;
   std::vector<LogLine> server_log;
   std::map<std::string, int> queries;  // how often each interface was asked for
 
   // Made and not yet freed: 0 at the end, unless somebody leaks.
   std::atomic<int> live_statuses = 0, live_images = 0, live_tensors = 0, engines_open = 0,
-                   annotators_open = 0, loops_open = 0;
+                   annotators_open = 0, loops_open = 0, trainers_open = 0;
 
   std::mutex mutex;              // of all records
   std::set<std::string> hidden;  // interfaces this host does not have

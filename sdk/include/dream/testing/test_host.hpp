@@ -8,6 +8,7 @@
 #include <dream/testing/fake_image.hpp>
 #include <dream/testing/fake_run.hpp>
 #include <dream/testing/fake_tensor.hpp>
+#include <dream/testing/fake_trainer.hpp>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -96,6 +97,7 @@ class TestHost : public HostState {
     add(live_tensors, "tensors");
     add(engines_open, "engines");
     add(annotators_open, "annotators");
+    add(trainers_open, "trainers");
     add(loops_open, "denoise loops");
     return text;
   }
@@ -160,6 +162,7 @@ class TestHost : public HostState {
     if (id == DREAM_TENSOR_1) return &tensor_;
     if (id == DREAM_ANNOTATOR_1) return &annotator_;
     if (id == DREAM_ENGINE_DIFFUSION_1) return &engine_;
+    if (id == DREAM_ENGINE_TRAINING_1) return &trainer_;
     return nullptr;
   }
 
@@ -184,6 +187,7 @@ class TestHost : public HostState {
   dream_tensor_1 tensor_ = TensorFunctions::table();
   dream_annotator_1 annotator_ = AnnotatorFunctions::table();
   dream_engine_diffusion_1 engine_ = EngineFunctions::table();
+  dream_engine_training_1 trainer_ = TrainerFunctions::table();
   Declared declared_, train_declared_;
   const dream_template* entry_ = nullptr;
   void* self_ = nullptr;

@@ -130,6 +130,22 @@ struct Led {
 };
 static_assert(dream::detail::HasRun<Led>);
 
+class Trainer {
+ public:
+  struct Inputs {
+    dream::TrainingInputs training;
+  };
+  static void describe(dream::Schema<Inputs>& schema) {
+    schema.training_inputs(&Inputs::training, dream::TrainingKind::lora);
+  }
+  explicit Trainer(dream::Setup& setup) : trainer_(setup) {}
+  void run(const Inputs& in, dream::Run& run) { trainer_.train(run, in.training); }
+
+ private:
+  dream::Trainer trainer_;
+};
+static_assert(dream::detail::HasRun<Trainer>);
+
 }  // namespace
 
 DREAM_TEMPLATE(Guide, "guide", "1.0.0", "What the guide shows.")
