@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -11,6 +12,8 @@
 
 namespace dream::host {
 namespace {
+
+constexpr std::int64_t most_cancel_limit_s = 600;
 
 LogSource source_of(const std::string& level) {
   return level == "warning" || level == "error" ? LogSource::standard_error
@@ -75,6 +78,9 @@ Slot::Said Slot::on_message(const nlohmann::json& message) {
   } else if (type == "preview") {
     prediction->preview({message.value("picture", std::uint64_t{0}), message.at("step"),
                          message.at("steps"), message.at("image").get<std::string>()});
+  } else if (type == "cancel_limit") {
+    const auto wanted = message.at("seconds").get<std::int64_t>();
+    cancel_limit_ = std::chrono::seconds(std::clamp<std::int64_t>(wanted, 0, most_cancel_limit_s));
   } else if (type == "done") {
     on_done(message);
   } else {
@@ -162,6 +168,7 @@ void Slot::release() {
   timer_.cancel();
   prediction_ = nullptr;
   outcome_.reset();
+  cancel_limit_.reset();
   output_error_.clear();
   value_bytes_ = 0;
   taken_ = cancel_requested_ = over_limit_ = false;

@@ -29,6 +29,8 @@ class Slot {
   // The running prediction, or null.
   const std::shared_ptr<Prediction>& prediction() const { return prediction_; }
   bool cancel_requested() const { return cancel_requested_; }
+  // What the run has asked for in place of the usual limit.
+  const std::optional<std::chrono::seconds>& cancel_limit() const { return cancel_limit_; }
 
   void begin(std::shared_ptr<Prediction> prediction);
   // Of the run that has begun last: ids may come again, this does not.
@@ -65,6 +67,7 @@ class Slot {
   boost::asio::steady_timer timer_;
   const OutputLimits limits_;
   std::shared_ptr<Prediction> prediction_;
+  std::optional<std::chrono::seconds> cancel_limit_;
   std::optional<Outcome> outcome_;
   Outcome cancel_outcome_;
   std::string output_error_;  // an output that cannot be delivered fails the run

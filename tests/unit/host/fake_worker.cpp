@@ -121,6 +121,8 @@ void perform_more(Run& run, const json& step) {
     std::ofstream file(step.at(1).get<std::string>());
     run.channel.send({{"type", "output"}, {"value", static_cast<bool>(file << "x" << std::flush)}});
   }
+  if (verb == "cancel_limit")
+    run.channel.send({{"type", "cancel_limit"}, {"seconds", step.at(1)}});
   if (verb == "dropped_logs")
     run.channel.send({{"type", "dropped_logs"}, {"lines", step.at(1)}, {"bytes", 1}});
 }
@@ -156,6 +158,7 @@ void perform(Run& run, const json& step) {
   perform_more(run, step);
   if (verb == "wait_cancel") {
     while (!is_canceled(run.slot, run.id)) sleep_ms(2);
+    if (step.size() > 1) sleep_ms(step.at(1));
     run.status = "canceled";
   }
 }

@@ -77,6 +77,24 @@ TEST_F(PoolTest, SoMayOneThatIsIgnored) {
   EXPECT_EQ(prediction->snapshot().error, "it took too long");
 }
 
+TEST_F(PoolTest, ARunMayAskForMoreTimeToStop) {
+  options.cancel_limit = milliseconds(50);
+  start_pool();
+  turn_until(Health::ready);
+  const auto prediction = run(R"([["cancel_limit", 60], ["log", "x"], ["wait_cancel", 300]])");
+  turn_until([&] { return !prediction->snapshot().logs.empty(); });
+  pool->cancel(*prediction);
+  turn_until([&] { return is_terminal(prediction->snapshot().status); });
+  EXPECT_EQ(prediction->snapshot().status, Status::canceled);
+  EXPECT_EQ(prediction->snapshot().logs, "x\n");
+  // The next run has the usual one.
+  const auto next = run(R"([["log", "x"], ["wait_cancel", 60000]])");
+  turn_until([&] { return !next->snapshot().logs.empty(); });
+  pool->cancel(*next);
+  turn_until([&] { return is_terminal(next->snapshot().status); });
+  EXPECT_NE(next->snapshot().logs.find("ignores cancel"), std::string::npos);
+}
+
 TEST_F(PoolTest, OutputHasALimit) {
   options.output_limits.value_bytes = 1U << 20;
   start_pool();
