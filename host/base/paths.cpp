@@ -52,4 +52,8 @@ fs::path default_download_cache() {
   return cache_folder() / "downloads";
 }
 
+fs::path default_trainings() {
+  return cache_folder() / "trainings";
+}
+
 }  // namespace dream::host

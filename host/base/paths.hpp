@@ -27,4 +27,7 @@ std::filesystem::path default_model_store();
 // ~/.cache/dream/downloads, or below XDG_CACHE_HOME.
 std::filesystem::path default_download_cache();
 
+// ~/.cache/dream/trainings, or below XDG_CACHE_HOME: the checkpoints of trainings.
+std::filesystem::path default_trainings();
+
 }  // namespace dream::host

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <optional>
 #include <set>
+#include <span>
 #include <string_view>
 
 #include "host/cog/input_validation.hpp"
@@ -13,10 +15,34 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int diffusion_steps = 2;
 constexpr std::size_t long_text_bytes = 20'000;
-// Of a diffusion template: what multiplies its work. It keeps the example's value.
-constexpr std::array diffusion_work{"width", "height", "num_outputs", "num_inference_steps"};
+
+// Inputs that decide how much work a run is: its example has little of it, and they keep the
+// example's values.
+struct Work {
+  std::string_view input;
+  std::optional<int> value;  // unset: the default
+};
+constexpr std::array diffusion_work{Work{"width", {}}, Work{"height", {}}, Work{"num_outputs", {}},
+                                    Work{"num_inference_steps", 2}};
+constexpr std::array training_work{
+    Work{"max_train_steps", 2},   Work{"num_train_epochs", 1},
+    Work{"num_class_images", 1},  Work{"train_batch_size", 1},
+    Work{"sample_batch_size", 1}, Work{"gradient_accumulation_steps", 1},
+    Work{"n_save_sample", 1},     Work{"save_infer_steps", 2},
+    Work{"resolution", {}},       Work{"rank", 4},
+    Work{"sample_steps", 0},      Work{"checkpointing_steps", 500}};
+
+std::span<const Work> work_of(bool diffusion, bool training) {
+  if (diffusion) return diffusion_work;
+  if (training) return training_work;
+  return {};
+}
+
+const Work* find_work(std::span<const Work> all, std::string_view name) {
+  const auto found = std::ranges::find(all, name, &Work::input);
+  return found == all.end() ? nullptr : &*found;
+}
 
 std::uint64_t below(std::mt19937_64& random, std::uint64_t limit) {
   return limit == 0 ? 0 : random() % limit;  // not std::uniform_int_distribution: it differs
@@ -102,6 +128,8 @@ InputMaker::InputMaker(Json schema, SampleFiles files)
     : schema_(std::move(schema)), files_(std::move(files)) {
   diffusion_ = find_input(schema_, "prompt") != nullptr &&
                find_input(schema_, "num_inference_steps") != nullptr;
+  training_ = find_input(schema_, "instance_data") != nullptr &&
+              find_input(schema_, "max_train_steps") != nullptr;
   for (const Json& input : schema_.at("inputs")) {
     bool found = true;
     example_[input.at("name").get<std::string>()] = example_value(input, found);
@@ -120,9 +148,7 @@ bool InputMaker::fits(const Json& input, const Json& value) const {
 }
 
 bool InputMaker::is_capped(const Json& input) const {
-  const auto name = input.at("name").get<std::string>();
-  return diffusion_ &&
-         std::find(diffusion_work.begin(), diffusion_work.end(), name) != diffusion_work.end();
+  return find_work(work_of(diffusion_, training_), input.at("name").get<std::string>()) != nullptr;
 }
 
 std::vector<Json> InputMaker::plain_values(const Json& input) const {
@@ -152,8 +178,10 @@ std::vector<Json> InputMaker::plain_values(const Json& input) const {
 }
 
 Json InputMaker::example_value(const Json& input, bool& found) const {
-  if (diffusion_ && input.at("name") == "num_inference_steps" && fits(input, diffusion_steps))
-    return diffusion_steps;
+  const auto name = input.at("name").get<std::string>();
+  const Work* work = find_work(work_of(diffusion_, training_), name);
+  if (work != nullptr && work->value && fits(input, *work->value)) return *work->value;
+  if (training_ && name == "instance_data") return files_.archive.string();
   if (input.contains("default")) return input["default"];
   if (input.value("nullable", false)) return nullptr;
   if (input.value("list", false) && fits(input, Json::array())) return Json::array();
@@ -167,8 +195,9 @@ Json InputMaker::longest() const {
   Json longest = example_;
   for (const Json& input : schema_.at("inputs")) {
     const auto name = input.at("name").get<std::string>();
-    const bool steps = name == "num_inference_steps";
-    if (diffusion_ ? !steps : !input.contains("le") || input.value("list", false)) continue;
+    const bool steps = name == "num_inference_steps" || name == "max_train_steps";
+    if (diffusion_ || training_ ? !steps : !input.contains("le") || input.value("list", false))
+      continue;
     if (input.contains("le") && fits(input, input["le"])) longest[name] = input["le"];
   }
   return longest;

@@ -20,7 +20,7 @@ class InputMaker {
   InputMaker(nlohmann::json schema, SampleFiles files);
 
   // The defaults, and a plain value for what is required. Diffusion templates draw one picture of
-  // the model's own size in 2 steps.
+  // the model's own size in 2 steps; trainers take 2 steps with one picture.
   const nlohmann::json& example() const { return example_; }
   // The required inputs for which no value was found that fits (a strict regex). Then the template
   // cannot be run.
@@ -46,6 +46,7 @@ class InputMaker {
   Json schema_;
   SampleFiles files_;
   bool diffusion_ = false;
+  bool training_ = false;
   Json example_ = Json::object();
   std::vector<std::string> unknown_;
 };

@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "weights/store/zip_folder.hpp"
+
 namespace dream::host::check {
 namespace {
 
@@ -64,13 +66,18 @@ std::string png_picture(unsigned width, unsigned height) {
 
 SampleFiles write_sample_files(const std::filesystem::path& folder) {
   const std::string picture = png_picture(picture_size, picture_size);
+  std::filesystem::create_directory(folder / "pictures");
+  write(folder / "pictures/picture.png", picture);
+  const auto archive = folder / "pictures.zip";
+  weights::zip_folder(folder / "pictures", archive);
   std::string noise = "\x89PNG\r\n\x1a\n";  // looks like a picture at first
   for (unsigned i = 0; i < 500; ++i) noise += static_cast<char>(i * 2654435761U >> 24);
   return {write(folder / "picture.png", picture),
           {write(folder / "one-pixel.png", png_picture(1, 1)),
            write(folder / "cut-off.png", picture.substr(0, picture.size() / 2)),
            write(folder / "empty.png", ""), write(folder / "text.txt", "not a picture\n"),
-           write(folder / "noise.png", noise)}};
+           write(folder / "noise.png", noise)},
+          archive};
 }
 
 }  // namespace dream::host::check

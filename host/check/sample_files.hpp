@@ -15,6 +15,7 @@ std::string png_picture(unsigned width, unsigned height);
 struct SampleFiles {
   std::filesystem::path picture;               // what a sensible client sends
   std::vector<std::filesystem::path> unusual;  // one pixel, cut off, empty, text, noise
+  std::filesystem::path archive = {};          // the picture in a zip, for trainers
 };
 
 // Writes them into `folder`. Throws std::runtime_error if it cannot.

@@ -17,6 +17,7 @@ void add_predict_command(CLI::App& app, Command& chosen);
 void add_push_command(CLI::App& app, Command& chosen);
 void add_serve_command(CLI::App& app, Command& chosen);
 void add_templates_command(CLI::App& app, Command& chosen);
+void add_train_command(CLI::App& app, Command& chosen);
 void add_ui_command(CLI::App& app, Command& chosen);
 void add_weights_command(CLI::App& app, Command& chosen);
 void add_version_command(CLI::App& app, Command& chosen);

@@ -54,6 +54,7 @@ int run(int argc, char** argv) {
   add_serve_command(app, command);
   add_platform_command(app, command);
   add_templates_command(app, command);
+  add_train_command(app, command);
   add_ui_command(app, command);
   add_weights_command(app, command);
   add_build_command(app, command);

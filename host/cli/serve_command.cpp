@@ -81,6 +81,7 @@ int run_serve(const ServeFlags& flags) {
   flags.jobs.apply(options);
   flags.webhooks.apply(options);
   flags.operation.apply(options);
+  if (!options.state_dir.empty()) options.worker.trainings = options.state_dir / "trainings";
   options.worker.slot_isolation = flags.isolation == "slot";
   options.worker.setup_limit = setup_limit_from_environment();
   options.cog.legacy = flags.compat == "legacy";

@@ -39,6 +39,7 @@ WorkerOptions WorkerFlags::options_or_url() const {
   WorkerOptions options;
   options.program = worker_program();
   options.models = models.empty() ? default_model_store() : std::filesystem::path(models);
+  options.trainings = default_trainings();
   options.weights = choose_weights(weights, options.models);
   options.device = device;
   options.dtype = dtype;

@@ -52,10 +52,17 @@ struct State {
   Outbox outbox;
 };
 
-// Workers keep what they write in the host's folder: it goes with it, and is all they need.
+// Workers keep what they write in the host's folder, which goes with it; but for what trainings go
+// on from after a crash.
 WorkerOptions workers_in(const std::filesystem::path& folder, WorkerOptions options) {
   options.scratch = folder;
   options.sandbox.writable = {folder, "/dev/shm"};
+  const bool confined = options.sandbox.read_only_root || !options.sandbox.user.empty();
+  if (confined && !options.trainings.empty()) {
+    std::filesystem::create_directories(options.trainings);
+    SandboxEntry(options.sandbox).hand_over(options.trainings);
+    options.sandbox.writable.push_back(options.trainings);
+  }
   return options;
 }
 

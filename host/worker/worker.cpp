@@ -119,6 +119,7 @@ void Worker::init(const nlohmann::json& message) {
   host_.weights = message.value("weights", "none");
   if (host_.weights.empty()) host_.weights = "none";
   host_.models = message.value("models", "");
+  host_.trainings = message.value("trainings", "");
   host_.engine_options.device = message.value("device", "auto");
   host_.engine_options.dtype = message.value("dtype", "auto");
   host_.engine_options.threads = message.value("threads", 0);

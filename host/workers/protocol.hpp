@@ -8,8 +8,9 @@
 //
 // control, host → worker
 //   {"type":"init", "templates":[{"name","path"}], "weights":PATH|"none", "models":DIR,
-//    "device":"auto|cpu|cuda", "dtype":"auto|fp32|bf16|fp16", "threads":N, "memory_budget":BYTES,
-//    "request_weights":BOOL, "setup":BOOL}
+//    "trainings":DIR, "device":"auto|cpu|cuda", "dtype":"auto|fp32|bf16|fp16", "threads":N,
+//    "memory_budget":BYTES, "request_weights":BOOL, "setup":BOOL}
+//        trainings: where trainers keep their checkpoints; empty: nowhere.
 //        memory_budget 0: no limit. request_weights: diffusion templates have the input `weights`.
 //        setup false: describe the templates only; create() is not called, libtorch not loaded.
 //   {"type":"cancel", "slot":N, "id":ID, "run":N?}
@@ -54,6 +55,8 @@
 //   {"type":"preview", "picture":N, "step":N, "steps":N, "image":DATA_URL}
 //        what is being drawn, small and approximate; several a second at most
 //   {"type":"metric", "name":NAME, "value":JSON, "mode":"replace|increment|append"}
+//   {"type":"cancel_limit", "seconds":N}   how long this run may take to end after a cancel, in
+//        place of the host's limit: it has state to save. 600 at most
 //   {"type":"dropped_logs", "lines":N, "bytes":N}   so many did not fit into what a run may log
 //   {"type":"done", "status":"succeeded|failed|canceled", "error":TEXT?, "bad_input":BOOL?}
 //        the last of a run: the slot can take the next predict. bad_input: it failed because of a

@@ -30,6 +30,7 @@ struct WorkerOptions {
   std::vector<Template> templates;
   std::string weights = "none";  // folder, or "none"
   std::filesystem::path models;  // model store
+  std::filesystem::path trainings;  // where trainers keep their checkpoints; empty: nowhere
   std::string device = "auto";
   std::string dtype = "auto";
   int threads = 0;

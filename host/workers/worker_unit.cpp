@@ -76,6 +76,7 @@ nlohmann::json WorkerUnit::init_message() const {
           {"templates", std::move(templates)},
           {"weights", options_.weights},
           {"models", options_.models.string()},
+          {"trainings", options_.trainings.string()},
           {"device", options_.device},
           {"dtype", options_.dtype},
           {"threads", options_.threads},
@@ -169,7 +170,9 @@ void WorkerUnit::cancel_slot(int index, const Outcome& outcome) {
                   {"slot", index},
                   {"id", slot.prediction()->snapshot().id},
                   {"run", slot.run_number()}});
-  slot.limit(options_.cancel_limit, [this, &slot] {
+  const auto& own = slot.cancel_limit();
+  const auto limit = own ? std::chrono::milliseconds(*own) : options_.cancel_limit;
+  slot.limit(limit, [this, &slot] {
     slot.prediction()->log("The template ignores cancel: its worker is ended.");
     const Snapshot& snapshot = slot.prediction()->snapshot();
     log_at("warning", "template ignores cancel: " + snapshot.template_name,

@@ -185,8 +185,8 @@ def test_a_foreign_exception_fails_the_prediction_alone(worker, tmp_path):
 
 
 @pytest.mark.parametrize("name, words", [
-    ("wrong_major", ["this dream speaks SDK 1.2", "update dream"]),
-    ("newer_minor", ["built for SDK 1.", "this dream speaks SDK 1.2", "SDK ≤ 1.2"]),
+    ("wrong_major", ["this dream speaks SDK 1.3", "update dream"]),
+    ("newer_minor", ["built for SDK 1.", "this dream speaks SDK 1.3", "SDK ≤ 1.3"]),
     ("no_note", ["no DREAM ABI note", "dream_add_template"]),
     ("corrupt_note", ["ABI note is corrupt"]),
     ("no_entry", ["does not export dream_template_entry"]),

@@ -89,6 +89,26 @@ def test_from_ten_photos_to_a_picture(tmp_path):
         assert picture.tobytes() == reference(tmp_path).tobytes()
 
 
+def test_from_ten_photos_with_the_trainer_of_this_machine(tmp_path):
+    template = make_template(tmp_path / "vanilla", schema_of("vanilla"))
+    with Platform(tmp_path / "data", template=template, tokens=f"{OWNER}={TOKEN}",
+                  env={"COG_WEIGHTS": str(MODEL), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+                  ) as platform:
+        identity = platform.create(
+            f"{OWNER}/me", input={"instance_prompt": "a photo of cjw", "class_prompt": "a photo",
+                                  "instance_data": platform.upload(photos()), "max_train_steps": 3,
+                                  "with_prior_preservation": False, "learning_rate": 1e-4})
+        training = platform.wait_end(identity, limit_s=120)
+        assert training["status"] == "succeeded", training
+        assert "step 3/3: loss=" in training["logs"]
+        [url] = run_with_the_official_client(platform, f"{OWNER}/me:{training['version']}")
+        with urllib.request.urlopen(url) as answer:
+            picture = Image.open(io.BytesIO(answer.read()))
+        assert picture.size == (128, 128)
+        # It has learned: the same seed on the base draws another picture.
+        assert picture.tobytes() != reference(tmp_path).tobytes()
+
+
 def reference(folder):
     subprocess.run([BUILD / "bin/dream", "predict", "vanilla", "--weights", MODEL, "-i",
                     "prompt=a fox", "-i", "seed=7", "-i", "num_inference_steps=4", "-o",

@@ -3,32 +3,17 @@
 #include <exception>
 
 #include "host/worker/sdk_host/control_kinds.hpp"
+#include "host/worker/sdk_host/input_specs.hpp"
 #include "sdk/engine/engine.hpp"
 #include "weights/store/model_folder.hpp"
 
 namespace dream::worker {
 namespace {
 
-InputSpec text(std::string name, std::string description, std::string default_value) {
-  InputSpec input;
-  input.name = std::move(name);
-  input.type = DREAM_STRING;
-  input.description = std::move(description);
-  input.default_value = std::move(default_value);
-  return input;
-}
-
-InputSpec ranged(std::string name, dream_type type, std::string description, double ge, double le,
-                 nlohmann::json default_value) {
-  InputSpec input;
-  input.name = std::move(name);
-  input.type = type;
-  input.description = std::move(description);
-  input.ge = ge;
-  input.le = le;
-  input.default_value = std::move(default_value);
-  return input;
-}
+using spec::choice;
+using spec::flag;
+using spec::ranged;
+using spec::text;
 
 InputSpec side(std::string name, std::string description) {
   InputSpec input;
@@ -42,28 +27,7 @@ InputSpec side(std::string name, std::string description) {
 }
 
 InputSpec picture(std::string name, std::string description) {
-  InputSpec input;
-  input.name = std::move(name);
-  input.type = DREAM_FILE;
-  input.description = std::move(description);
-  input.nullable = true;
-  return input;
-}
-
-InputSpec flag(std::string name, std::string description, bool default_value) {
-  InputSpec input;
-  input.name = std::move(name);
-  input.type = DREAM_BOOLEAN;
-  input.description = std::move(description);
-  input.default_value = default_value;
-  return input;
-}
-
-InputSpec choice(std::string name, std::string description, std::vector<nlohmann::json> choices,
-                 std::string default_value) {
-  InputSpec input = text(std::move(name), std::move(description), std::move(default_value));
-  input.choices = std::move(choices);
-  return input;
+  return spec::nullable(spec::file(std::move(name), std::move(description)));
 }
 
 InputSpec scheduler() {

@@ -21,6 +21,7 @@ const void* query(const dream_host*, const char* id) noexcept {
   if (wanted == DREAM_TENSOR_1) return &tensor_interface();
   if (wanted == DREAM_ANNOTATOR_1) return &annotator_interface();
   if (wanted == DREAM_ENGINE_DIFFUSION_1) return &engine_diffusion_interface();
+  if (wanted == DREAM_ENGINE_TRAINING_1) return &engine_training_interface();
   return nullptr;
 }
 

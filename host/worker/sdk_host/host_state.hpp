@@ -30,6 +30,7 @@ struct HostState : dream_host {
   DiffusionDefaults defaults;
   std::string weights = "none";
   std::filesystem::path models;  // model store
+  std::filesystem::path trainings;  // where trainings keep their checkpoints; empty: nowhere
   engine::EngineOptions engine_options;
   EngineLibrary engine;
   AnnotatorNetworks networks{*this};

@@ -3,6 +3,7 @@
 
 #include <dream/abi/annotator.h>
 #include <dream/abi/engine_diffusion.h>
+#include <dream/abi/engine_training.h>
 #include <dream/abi/image.h>
 #include <dream/abi/run.h>
 #include <dream/abi/schema.h>
@@ -18,5 +19,6 @@ const dream_image_1& image_interface();                        // image.cpp
 const dream_tensor_1& tensor_interface();                      // tensor.cpp
 const dream_annotator_1& annotator_interface();                // annotator.cpp
 const dream_engine_diffusion_1& engine_diffusion_interface();  // engine_diffusion.cpp
+const dream_engine_training_1& engine_training_interface();    // engine_training.cpp
 
 }  // namespace dream::worker

@@ -173,14 +173,20 @@ void RunState::make_output_dir() {
   }
 }
 
-void RunState::progress(std::uint64_t step, std::uint64_t steps, std::string_view label) {
+void RunState::allow_to_stop(std::chrono::seconds time) const {
+  send_({{"type", "cancel_limit"}, {"seconds", time.count()}});
+}
+
+void RunState::progress(std::uint64_t step, std::uint64_t steps, std::string_view label,
+                        std::optional<double> elapsed_s) {
   const std::lock_guard lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
   if (!progress_limit_.pass(step, steps, label, now)) return;
   send_({{"type", "progress"},
          {"step", step},
          {"steps", steps},
-         {"elapsed_s", std::chrono::duration<double>(now - started_).count()},
+         {"elapsed_s",
+          elapsed_s.value_or(std::chrono::duration<double>(now - started_).count())},
          {"label", label}});
 }
 

@@ -11,6 +11,7 @@
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -75,7 +76,11 @@ class RunState {
   // the client's input.
   bool refused_template(const std::string& reason);
   bool canceled() const { return canceled_.load(std::memory_order_relaxed); }
-  void progress(std::uint64_t step, std::uint64_t steps, std::string_view label);
+  // elapsed_s: in place of the time since the run began, where that tells no speed.
+  void progress(std::uint64_t step, std::uint64_t steps, std::string_view label,
+                std::optional<double> elapsed_s = std::nullopt);
+  // From here on the run may take this long to end after a cancel before its worker is ended.
+  void allow_to_stop(std::chrono::seconds time) const;
   // What is being drawn: `image` is a data URL. Only where request().previews asks for it.
   void preview(int picture, int step, int steps, const std::string& image) const;
   const std::string& temp_folder();

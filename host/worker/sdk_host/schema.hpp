@@ -55,6 +55,7 @@ class TemplateSchema {
   void set_max_concurrency(std::uint32_t runs);
   // What leads through the input control_image.
   void set_control(ControlSource control) { control_ = std::move(control); }
+  void set_training(dream_training_kind kind) { training_ = kind; }
 
   const std::vector<InputSpec>& inputs() const { return inputs_; }
   const InputSpec* find(std::string_view name) const;  // null if not declared
@@ -62,6 +63,7 @@ class TemplateSchema {
   dream_output_kind output_kind() const { return output_kind_; }
   std::uint32_t max_concurrency() const { return max_concurrency_; }
   const std::optional<ControlSource>& control() const { return control_; }
+  const std::optional<dream_training_kind>& training() const { return training_; }
 
   // The members "inputs", "output" and "max_concurrency" of a SCHEMA (protocol.hpp).
   nlohmann::json to_json() const;
@@ -72,6 +74,7 @@ class TemplateSchema {
   dream_output_kind output_kind_ = DREAM_SINGLE;
   std::uint32_t max_concurrency_ = 1;
   std::optional<ControlSource> control_;
+  std::optional<dream_training_kind> training_;
 };
 
 }  // namespace dream::worker

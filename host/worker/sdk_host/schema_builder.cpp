@@ -4,6 +4,7 @@
 
 #include "host/worker/sdk_host/interfaces.hpp"
 #include "host/worker/sdk_host/status.hpp"
+#include "host/worker/sdk_host/training_inputs.hpp"
 #include "host/worker/sdk_host/values.hpp"
 
 namespace dream::worker {
@@ -53,6 +54,18 @@ dream_status* add_control_inputs(dream_schema* schema,
     ControlSource control = read_source(checked(source, "control source"));
     for (auto& input : diffusion_inputs(defaults, &control)) schema->schema.add(std::move(input));
     schema->schema.set_control(std::move(control));
+  });
+}
+
+dream_status* add_training_inputs(dream_schema* schema, std::uint32_t kind) noexcept {
+  return guarded([&] {
+    if (kind > DREAM_TRAIN_LORA)
+      throw invalid("training inputs: there is no kind " + std::to_string(kind));
+    const auto wanted = static_cast<dream_training_kind>(kind);
+    for (auto& input : training_inputs(wanted))
+      checked(schema, "schema").schema.add(std::move(input));
+    schema->schema.set_training(wanted);
+    schema->schema.set_output(DREAM_FILE, DREAM_SINGLE);
   });
 }
 
@@ -113,7 +126,7 @@ const dream_schema_1& schema_interface() {
   static constexpr dream_schema_1 table = {
       sizeof(dream_schema_1), 0,          add_input,
       add_diffusion_inputs,   set_output, set_max_concurrency,
-      add_control_inputs};
+      add_control_inputs,     add_training_inputs};
   return table;
 }
 

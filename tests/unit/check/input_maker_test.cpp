@@ -67,6 +67,23 @@ TEST(InputMaker, UnusualInputsKeepTheRulesAndReachTheBorders) {
   EXPECT_TRUE(keys.contains("null") && keys.contains("\"\""));
 }
 
+TEST(InputMaker, ATrainerGetsPicturesAndLittleWork) {
+  const json trainer = schema_of(
+      {input("instance_prompt", "string"), input("instance_data", "file"),
+       input("max_train_steps", "integer", {{"ge", 0}, {"le", 1000}, {"default", 200}}),
+       input("learning_rate", "number", {{"ge", 0}, {"le", 1}, {"default", 0.1}})});
+  SampleFiles with_archive = files;
+  with_archive.archive = "/p/pictures.zip";
+  const InputMaker maker(trainer, with_archive);
+  EXPECT_EQ(maker.example()["instance_data"], "/p/pictures.zip");
+  EXPECT_EQ(maker.example()["max_train_steps"], 2);
+  EXPECT_EQ(maker.longest()["max_train_steps"], 1000);
+  EXPECT_EQ(maker.longest()["learning_rate"], 0.1);
+  std::mt19937_64 random(3);
+  for (std::size_t i = 0; i < 50; ++i)
+    EXPECT_EQ(maker.unusual(random, i)["max_train_steps"], 2);
+}
+
 TEST(InputMaker, ASeedMakesTheSameInputs) {
   const InputMaker maker(every_type, files);
   std::mt19937_64 a(9), b(9), other(10);

@@ -1,0 +1,32 @@
+// dreambooth: teaches all weights of a model what a few pictures show.
+#include <dream/template.hpp>
+
+namespace {
+
+class DreamBooth {
+ public:
+  struct Inputs {
+    dream::TrainingInputs training;
+  };
+
+  static void describe(dream::Schema<Inputs>& schema) {
+    schema.training_inputs(&Inputs::training, dream::TrainingKind::model);
+  }
+
+  explicit DreamBooth(dream::Setup& setup) : trainer_(setup) {}
+
+  void run(const Inputs& in, dream::Run& run) { trainer_.train(run, in.training); }
+
+  // The same by the name that trainings have: POST /trainings.
+  using TrainInputs = Inputs;
+  static void describe_train(dream::Schema<TrainInputs>& schema) { describe(schema); }
+  void train(const TrainInputs& in, dream::Run& training) { run(in, training); }
+
+ private:
+  dream::Trainer trainer_;
+};
+
+}  // namespace
+
+DREAM_TEMPLATE(DreamBooth, "dreambooth", "1.0.0",
+               "Teaches a Stable Diffusion model what a few pictures show; returns output.zip.")
