@@ -1,4 +1,6 @@
 // `dream platform`: command line of the platform; the platform itself is host/platform.
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
@@ -193,6 +195,30 @@ void add_work_flags(CLI::App& platform, PlatformFlags& flags) {
       ->type_name("SECONDS");
 }
 
+void add_keep_flags(CLI::App& platform, KeepTimes& keep) {
+  const auto add = [&](const char* flag, KeepTimes::Time& time, const char* help) {
+    platform
+        .add_option_function<std::string>(
+            flag,
+            [&time, flag](const std::string& text) {
+              try {
+                time = parse_keep_time(text);
+              } catch (const std::invalid_argument& error) {
+                throw UsageError(fmt::format("{}: {}", flag, error.what()));
+              }
+            },
+            help)
+        ->type_name("TIME");
+  };
+  add("--keep-trainings", keep.trainings,
+      "How long a training that has ended is kept, with its logs, its webhooks and\n"
+      "weights that no version has: 30d (default), 12h, 90m, forever");
+  add("--keep-predictions", keep.predictions,
+      "How long a prediction that has ended is kept, with its output (default 1d)");
+  add("--keep-files", keep.files,
+      "How long uploads are kept that nothing uses which has not ended (default 7d)");
+}
+
 void add_hosting_flags(CLI::App& platform, PlatformFlags& flags) {
   HostBounds& bounds = flags.options.hosting.bounds;
   platform
@@ -249,6 +275,7 @@ void add_platform_command(CLI::App& app, Command& chosen) {
                    "--registry registry.example.com");
   add_server_flags(*platform, *flags);
   add_work_flags(*platform, *flags);
+  add_keep_flags(*platform, flags->options.keep);
   add_hosting_flags(*platform, *flags);
   platform->callback([flags, &chosen] { chosen = [flags] { return run_platform(*flags); }; });
 }

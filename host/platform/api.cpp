@@ -1,5 +1,6 @@
 #include "host/platform/api.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "host/base/text.hpp"
@@ -22,6 +23,8 @@ ApiAnswer answer_of(const ApiHandler& handler, Request& request) {
     return handler(request);
   } catch (const Refusal& refusal) {
     return {problem_answer(refusal)};
+  } catch (const FileGone& gone) {
+    return {problem_answer(Refusal(422, fmt::format("input: {}", gone.what()), "input"))};
   } catch (const sql::Error& error) {
     // The path alone: a query may hold a secret.
     spdlog::error("{} {}: {}", request.method, path_for_logs(request), error.what());

@@ -1,5 +1,6 @@
 // The routes of ReplicateApi about files that clients upload to use them as inputs.
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <map>
 #include <set>
@@ -21,7 +22,7 @@ namespace {
 
 constexpr char purpose[] = "file";
 constexpr char not_found[] = "The requested resource could not be found.";
-// Some clients need a time: the year 2200, before the clocks that count nanoseconds end.
+// What is kept for ever: some clients need a time. Before the clocks that count nanoseconds end.
 constexpr Micros never = 7'258'118'400'000'000;
 constexpr std::size_t longest_field = 64U << 10;
 const std::set<std::string, std::less<>> known_fields = {"filename", "metadata", "type"};
@@ -100,7 +101,12 @@ Json read_metadata(const std::string& text) {
   return metadata;
 }
 
-Json file_view(const FileRecord& file, const std::string& base) {
+Micros end_of(const FileRecord& file, const KeepTimes::Time& kept) {
+  if (!kept) return never;
+  return file.created_at + std::chrono::duration_cast<std::chrono::microseconds>(*kept).count();
+}
+
+Json file_view(const FileRecord& file, const std::string& base, const KeepTimes::Time& kept) {
   const std::string sha256 = file.sha256.value_or("");
   return {{"id", file.id},
           {"name", file.name},
@@ -110,7 +116,7 @@ Json file_view(const FileRecord& file, const std::string& base) {
           {"checksums", {{"sha256", sha256}}},
           {"metadata", Json::parse(file.metadata)},
           {"created_at", wire_time(file.created_at)},
-          {"expires_at", wire_time(file.expires_at.value_or(never))},
+          {"expires_at", wire_time(std::min(never, end_of(file, kept)))},
           {"urls", {{"get", base + "/v1/files/" + file.id}}}};
 }
 
@@ -162,7 +168,8 @@ ApiAnswer ReplicateApi::create_file(Request& request) {
   file.sha256 = blob.sha256;
   file.created_at = now_micros();
   core_.files.add(file);
-  return {json_answer(201, file_view(file, base_of(core_.options, request)))};
+  return {json_answer(201, file_view(file, base_of(core_.options, request),
+                                     core_.options.keep.files))};
 }
 
 ApiAnswer ReplicateApi::list_files(Request& request) {
@@ -170,7 +177,9 @@ ApiAnswer ReplicateApi::list_files(Request& request) {
   const std::string base = base_of(core_.options, request);
   const auto start = read_cursor(request);
   const auto place = [](const FileRecord& file) { return PageStart{file.created_at, file.id}; };
-  const auto view = [&](const FileRecord& file) { return file_view(file, base); };
+  const auto view = [&](const FileRecord& file) {
+    return file_view(file, base, core_.options.keep.files);
+  };
   return {json_answer(200, page_of(core_.files.list(account, purpose, start, page_size + 1), start,
                                    base + "/v1/files", place, view))};
 }
@@ -178,16 +187,24 @@ ApiAnswer ReplicateApi::list_files(Request& request) {
 FileRecord ReplicateApi::own_file(const Request& request) {
   const std::string account = account_of(request);
   auto file = core_.files.find(path_name(request, "id"));
-  if (!file || file->account != account || file->purpose != purpose) throw Refusal(404, not_found);
+  if (!file || file->account != account || file->purpose != purpose || file->removed_at)
+    throw Refusal(404, not_found);
   return std::move(*file);
 }
 
 ApiAnswer ReplicateApi::get_file(Request& request) {
-  return {json_answer(200, file_view(own_file(request), base_of(core_.options, request)))};
+  return {json_answer(200, file_view(own_file(request), base_of(core_.options, request),
+                                     core_.options.keep.files))};
 }
 
 ApiAnswer ReplicateApi::delete_file(Request& request) {
-  if (!core_.files.remove(own_file(request).id)) throw Refusal(404, not_found);
+  const std::string id = own_file(request).id;
+  if (!core_.files.remove(id)) throw Refusal(404, not_found);
+  try {
+    core_.retention.remove_file(id);
+  } catch (const BlobsUnavailable& error) {  // it is nobody's any more, and goes later
+    spdlog::warn("a file's blob cannot be removed yet: {}", error.what());
+  }
   return {{.status = 204}};
 }
 
@@ -198,7 +215,8 @@ ApiAnswer ReplicateApi::download_file(Request& request) {
   const std::string expiry = query_of(request, "expiry");
   const auto end = parse_number<std::int64_t>(expiry);
   const auto file = core_.files.find(id);
-  const bool known = file && file->purpose == purpose && file->account == owner && file->sha256;
+  const bool known = file && file->purpose == purpose && file->account == owner && file->sha256 &&
+                     !file->removed_at;
   const std::string secret = known ? webhook_secret(core_.pool, owner) : "";
   const std::string expected = base64_encode(
       hmac_sha256(secret, fmt::format("{} {} {}", owner, id, expiry)));

@@ -23,7 +23,8 @@ std::string output_id(const std::string& subject) {
 }
 
 // Of the platform itself: it counts for nobody's quota.
-ApiAnswer keep_output(PlatformCore& core, Request& request, const std::string& id) {
+ApiAnswer keep_output(PlatformCore& core, Request& request, const std::string& id,
+                      const std::string& subject) {
   const Blob blob = finish_blob(request);
   FileRecord file;
   file.id = id + "_" + blob.sha256.substr(0, 16);
@@ -31,9 +32,11 @@ ApiAnswer keep_output(PlatformCore& core, Request& request, const std::string& i
   file.purpose = "output";
   file.name = plain_name(request.parameters.at("name"));
   file.content_type = std::string(media_type_of(file.name));
+  file.bytes = static_cast<std::int64_t>(blob.bytes);
+  file.sha256 = blob.sha256;
   file.created_at = now_micros();
-  if (!core.files.find(file.id)) core.files.add(file);  // who puts it may try again
-  core.files.set_content(file.id, blob.sha256, static_cast<std::int64_t>(blob.bytes));
+  file.subject = subject;
+  core.files.add_or_replace(file);
   ApiAnswer answer{{.status = 201}};
   answer.response.headers.emplace_back("location", core.file_url(core.own_url, file));
   return answer;
@@ -110,7 +113,7 @@ ApiAnswer PlatformApi::finish_output(Request& request) {
   const auto subject =
       core_.capabilities.check(trainer_purpose, request.parameters.at("capability"));
   if (!subject) throw Refusal(404, "Not found.");
-  return keep_output(core_, request, output_id(*subject));
+  return keep_output(core_, request, output_id(*subject), subject->substr(0, subject->rfind('.')));
 }
 
 ApiAnswer PlatformApi::finish_host_output(Request& request) {
@@ -119,7 +122,7 @@ ApiAnswer PlatformApi::finish_host_output(Request& request) {
   const std::string* const prediction = request.header("x-prediction-id");
   if (!subject || prediction == nullptr || !core_.predictions.find(*prediction))
     throw Refusal(404, "Not found.");
-  return keep_output(core_, request, output_id(*prediction));
+  return keep_output(core_, request, output_id(*prediction), *prediction);
 }
 
 ApiAnswer PlatformApi::get_file(Request& request) {

@@ -8,11 +8,14 @@
 
 #include "host/base/ids.hpp"
 #include "host/platform/stored_prediction_view.hpp"
+#include "host/storage/blob_rows.hpp"
 #include "host/storage/schema.hpp"
 
 namespace dream::host {
 namespace {
 
+// From when a blob is stored to when it is referred to: a large one may be hours on its way.
+constexpr Micros blob_grace = 24 * 3600'000'000LL;
 constexpr char file_purpose[] = "file";
 constexpr char files_path[] = "/files/";
 constexpr std::string_view client_files_path = "/v1/files/";
@@ -54,12 +57,30 @@ sql::Pool open_tables(const PlatformOptions& options) {
   return sql::Pool(address_of(options));
 }
 
-std::unique_ptr<BlobStore> open_store(const PlatformOptions& options) {
+std::unique_ptr<BlobStore> open_store(const PlatformOptions& options, sql::Pool& pool) {
   const auto folder = options.data / "blobs";
-  if (!options.s3) return open_blob_directory(folder);
+  const AnnounceBlob announce = [&pool](const Blob& blob) {
+    announce_blob(pool, blob, blob_grace);
+  };
+  if (!options.s3) return open_blob_directory(folder, announce);
   s3::BlobOptions s3 = *options.s3;
   s3.folder = folder;
+  s3.announce = announce;
   return s3::open_blobs(s3);
+}
+
+std::optional<Micros> micros(const KeepTimes::Time& time) {
+  if (!time) return std::nullopt;
+  return std::chrono::duration_cast<std::chrono::microseconds>(*time).count();
+}
+
+RetentionRules rules_of(const PlatformOptions& options) {
+  RetentionRules rules;
+  rules.trainings = micros(options.keep.trainings);
+  rules.predictions = micros(options.keep.predictions);
+  rules.files = micros(options.keep.files);
+  rules.uploads = std::max(rules.uploads, micros(options.limits.upload_window).value());
+  return rules;
 }
 
 std::string signing_secret(sql::Pool& pool) {
@@ -80,7 +101,7 @@ PlatformCore::PlatformCore(const PlatformOptions& chosen, std::unique_ptr<Images
       options(chosen),
       images(std::move(image_tools)),
       pool(open_tables(chosen)),
-      blobs(open_store(chosen)),
+      blobs(open_store(chosen, pool)),
       capabilities(signing_secret(pool)),
       // The body is what GET shows at that moment, but for the logs, which may be large.
       announce([this](const Training& training,
@@ -106,7 +127,8 @@ PlatformCore::PlatformCore(const PlatformOptions& chosen, std::unique_ptr<Images
       reports(pool),
       models(pool),
       files(pool),
-      replies(pool) {}
+      replies(pool),
+      retention(pool, *blobs, rules_of(chosen)) {}
 
 void PlatformCore::add_urls(TrainingParts& parts, const std::string& base) const {
   const Training& training = parts.training;
@@ -132,6 +154,25 @@ std::optional<FileRecord> PlatformCore::own_file(const std::string& url) {
   const auto capability = capability_in(url);
   const auto id = capability ? capabilities.check(file_purpose, *capability) : std::nullopt;
   return id ? files.find(*id) : std::nullopt;
+}
+
+std::vector<std::string> PlatformCore::files_in(const Json& input, const std::string& account) {
+  std::vector<std::string> found;
+  if (input.is_structured()) {
+    for (const Json& each : input) {
+      const auto more = files_in(each, account);
+      found.insert(found.end(), more.begin(), more.end());
+    }
+  }
+  if (!input.is_string()) return found;
+  const auto& text = input.get_ref<const std::string&>();
+  const std::string id = client_file_id(text);
+  const auto file = id.empty() ? std::nullopt : files.find(id);
+  if (file && file->account == account) found.push_back(id);
+  const auto capability = capability_in(text);
+  if (const auto own = capability ? capabilities.check(file_purpose, *capability) : std::nullopt)
+    found.push_back(*own);
+  return found;
 }
 
 std::string PlatformCore::rebased(const std::string& url, const std::string& base) const {

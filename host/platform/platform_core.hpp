@@ -15,6 +15,7 @@
 #include "host/platform/dataset_check.hpp"
 #include "host/platform/host_plan.hpp"
 #include "host/platform/images.hpp"
+#include "host/platform/keep_times.hpp"
 #include "host/platform/problem.hpp"
 #include "host/platform/rate_limit.hpp"
 #include "host/platform/signing.hpp"
@@ -28,6 +29,7 @@
 #include "host/storage/predictions.hpp"
 #include "host/storage/replies.hpp"
 #include "host/storage/reports.hpp"
+#include "host/storage/retention.hpp"
 #include "host/storage/step_queue.hpp"
 #include "host/storage/trainings.hpp"
 
@@ -65,6 +67,7 @@ struct PlatformOptions {
   Catalogue catalogue;
   AddressRule addresses = AddressRule::no_link_local;  // of what clients name by URL
   PlatformLimits limits;
+  KeepTimes keep;
   HostingOptions hosting;
   int trainings_at_once = 1;
   std::chrono::milliseconds lease{20000};
@@ -96,6 +99,7 @@ struct PlatformCore {
   Models models;
   Files files;
   Replies replies;
+  Retention retention;
 
   // `base` as in training_view().
   TrainingParts parts_of(const Training& training, const std::string& base);
@@ -104,6 +108,8 @@ struct PlatformCore {
   std::optional<FileRecord> own_file(const std::string& url);
   // "https://host/files/…/data.zip"
   std::string file_url(const std::string& base, const FileRecord& file) const;
+  // The ids of our own files that an input of `account` names.
+  std::vector<std::string> files_in(const Json& input, const std::string& account);
   // One of our own file URLs as whoever reaches us by `base` sees it; other texts stay as they are.
   std::string rebased(const std::string& url, const std::string& base) const;
   // Inputs as a host or trainer gets them: URLs of files of `account`, as its clients know them,

@@ -13,6 +13,7 @@
 
 #include "host/http/server.hpp"
 #include "host/platform/api.hpp"
+#include "host/platform/collector.hpp"
 #include "host/platform/event_streams.hpp"
 #include "host/platform/file_answer.hpp"
 #include "host/platform/prediction_engine.hpp"
@@ -37,6 +38,7 @@ class PlatformServer {
         core_(options, make_images(options)),
         engine_(core_, keys),
         predictions_(core_),
+        collector_(core_),
         api_(core_, [this] { engine_.wake(); }),
         replicate_api_(core_, [this] { predictions_.wake(); }, [this] { engine_.wake(); }),
         server_(io_, router_),
@@ -58,6 +60,7 @@ class PlatformServer {
                    "everything, so it is one of this machine alone");
     engine_.start();
     predictions_.start();
+    collector_.start();
     signals_.async_wait([this](const boost::system::error_code& error, int) {
       if (!error) shut_down();
     });
@@ -95,7 +98,8 @@ class PlatformServer {
       const HttpCounts connections = server_.counts();  // of this thread
       handled([this, connections](Request& request) -> ApiAnswer {
         options_.accounts.of(request);  // whoever has a token
-        return {{200, metrics_type, platform_metrics(read_totals(core_.pool), connections)}};
+        return {{200, metrics_type, platform_metrics(read_totals(core_.pool), connections,
+                                                     core_.retention.totals())}};
       })(std::move(exchange));
     });
     router_.add("GET", "/streams/{capability}", [this](std::shared_ptr<Exchange> exchange) {
@@ -192,6 +196,7 @@ class PlatformServer {
   PlatformCore core_;
   StepEngine engine_;
   PredictionEngine predictions_;
+  Collector collector_;
   PlatformApi api_;
   ReplicateApi replicate_api_;
   RateLimiter rates_{options_.limits.rates};

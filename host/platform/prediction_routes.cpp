@@ -126,6 +126,7 @@ ApiAnswer ReplicateApi::predict(Request& request, const std::string& account,
     wanted.version = version.id;
     wanted.kind = {version.template_name, version.weights, deployment};
     wanted.input = to_text(order.input);
+    wanted.files = core_.files_in(order.input, account);
     wanted.webhook = order.webhook;
     wanted.webhook_events = order.webhook_events;
     if (order.cancel_after)

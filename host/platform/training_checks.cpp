@@ -68,8 +68,10 @@ NewTraining new_training(const TrainingRequest& wanted, const std::string& accou
   return training;
 }
 
-Training keep_training(PlatformCore& core, const NewTraining& training) {
+Training keep_training(PlatformCore& core, NewTraining training) {
   const std::int64_t most = core.options.limits.account_trainings;
+  Json inputs = {Json::parse(training.input), training.weights_url.value_or("")};
+  training.files = core.files_in(inputs, training.account);
   if (core.trainings.create(training, most)) {
     Training begun = core.trainings.find(training.id).value();
     begun.status = training_status::queued;

@@ -18,7 +18,7 @@ NewTraining new_training(const TrainingRequest& wanted, const std::string& accou
 
 // The training as it begins, queued, though a step may be in work by now: there are clients that
 // take any other status for a failure. Throws Refusal (429) if the account has as many as it may
-// have.
-Training keep_training(PlatformCore& core, const NewTraining& training);
+// have, FileGone.
+Training keep_training(PlatformCore& core, NewTraining training);
 
 }  // namespace dream::host

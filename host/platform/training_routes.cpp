@@ -139,7 +139,9 @@ ApiAnswer PlatformApi::hear_trainer(Request& request) {
   const auto output = body.find("output");
   if (is_terminal(report.status) && output != body.end() && !output->is_null()) {
     try {
-      report.output = to_text(stored_output(core_, *output));
+      const StoredOutput stored = stored_output(core_, *output);
+      report.output = to_text(stored.output);
+      report.blob = stored.blob;
     } catch (const Refusal& refusal) {
       // To refuse the report would help nobody: the trainer has nothing else to tell.
       report.status = training_status::failed;

@@ -94,15 +94,15 @@ Blob take_in(StepContext& context, const std::string& url, const std::string& wh
   throw StepFailed(fmt::format("{}: '{}' is no URL of a file", what, shown(url)));
 }
 
-Json stored_output(PlatformCore& core, const Json& output) {
+StoredOutput stored_output(PlatformCore& core, const Json& output) {
   const Json* file = &output;
   if (file->is_array() && file->size() == 1) file = &file->front();
   if (file->is_object() && file->contains("weights")) file = &(*file)["weights"];
   if (!file->is_string() || !file->get_ref<const std::string&>().starts_with("data:"))
-    return output;
+    return {output};
   const auto blob = store_data_url(core, file->get_ref<const std::string&>());
   if (!blob) throw Refusal(422, "output: it is not a data URL in base64", "output");
-  return {{"blob", blob->sha256}};
+  return {Json{{"blob", blob->sha256}}, blob->sha256};
 }
 
 void check_weights(StepContext& context, const std::string& sha256) {

@@ -16,7 +16,11 @@ Blob take_in(StepContext& context, const std::string& url, const std::string& wh
 
 // The output that a trainer reports, with a data URL in it replaced by {"blob": SHA256} of what it
 // holds: tables are no place for files. Throws Refusal (422) for one that is not base64.
-Json stored_output(PlatformCore& core, const Json& output);
+struct StoredOutput {
+  Json output;
+  std::optional<std::string> blob = {};
+};
+StoredOutput stored_output(PlatformCore& core, const Json& output);
 
 // That a blob is an archive of weights that can become a layer. Throws StepFailed.
 void check_weights(StepContext& context, const std::string& sha256);

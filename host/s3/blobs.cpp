@@ -22,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::hours old_upload{24};
+constexpr std::chrono::seconds removal_limit{5};  // whoever removes holds a lock
 constexpr int most_fetches = 6;  // of one blob, each from where the one before ended
 
 std::string key_of(const std::string& sha256) {
@@ -46,6 +47,7 @@ class S3Blobs : public BlobStore {
       : client_(options.address, options.credentials),
         folder_(options.folder),
         most_local_(options.most_local),
+        announce_(options.announce),
         local_(open_blob_directory(options.folder)) {
     client_.expect({.method = "GET", .query = "list-type=2&max-keys=1&prefix="}, "the bucket");
     try {
@@ -72,8 +74,17 @@ class S3Blobs : public BlobStore {
 
   void remove(const std::string& sha256) override {
     if (!is_sha256(sha256)) return;
-    client_.expect({.method = "DELETE", .key = key_of(sha256)}, "removing a blob", true);
+    client_.expect({.method = "DELETE", .key = key_of(sha256), .limit = removal_limit},
+                   "removing a blob", true);
     local_->remove(sha256);
+  }
+
+  std::vector<std::string> idle_here(std::chrono::seconds age) override {
+    return local_->idle_here(age);
+  }
+  bool drop_copy(const std::string& sha256) override {
+    local_->remove(sha256);
+    return true;
   }
 
   fs::path scratch() const override { return local_->scratch(); }
@@ -81,6 +92,7 @@ class S3Blobs : public BlobStore {
 
   // What is here goes to the store, unless that has it.
   Blob keep(const Blob& blob) {
+    if (announce_) announce_(blob);
     const std::string key = key_of(blob.sha256);
     const auto file = hold(local_->open(blob.sha256));
     if (!file) throw BlobsUnavailable("a blob went away before it was stored");
@@ -91,10 +103,6 @@ class S3Blobs : public BlobStore {
   }
 
  private:
-  static bool is_sha256(const std::string& text) {
-    return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
-  }
-
   // Into the folder; false if the store has it not.
   bool fetch(const std::string& sha256) {
     const auto writer = local_->write();
@@ -158,6 +166,7 @@ class S3Blobs : public BlobStore {
   Client client_;
   fs::path folder_;
   std::uint64_t most_local_;
+  AnnounceBlob announce_;
   std::unique_ptr<BlobStore> local_;
   std::mutex room_;
 };

@@ -15,6 +15,7 @@ struct BlobOptions {
   Credentials credentials;
   std::filesystem::path folder;     // of the copies: one for each machine, as open_blob_directory()
   std::uint64_t most_local = 0;     // bytes of copies that nobody uses; 0: no limit
+  AnnounceBlob announce = {};
 };
 
 // Asks the store whether the bucket is there and may be used. Throws BlobsUnavailable, and

@@ -134,6 +134,7 @@ Reply Client::try_once(const Request& request, std::string& problem, bool& begun
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, connect_seconds);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, stall_seconds);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(request.limit.count()));
   const CURLcode code = curl_easy_perform(curl);
   begun = attempt.begun;
   if (attempt.error) std::rethrow_exception(attempt.error);
@@ -171,7 +172,7 @@ Reply Client::call(const Request& request) {
     Reply reply = try_once(request, problem, begun);
     const bool again = reply.status == 0 || may_pass(reply);
     if (!again) return reply;
-    if (begun || !pause(failures)) {
+    if (begun || request.limit.count() > 0 || !pause(failures)) {
       if (reply.status != 0) return reply;
       throw BlobsUnavailable(fmt::format("{}: {}", address_.text(), problem));
     }

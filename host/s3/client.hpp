@@ -25,6 +25,8 @@ struct Request {
   std::vector<std::string> headers = {};
   // The body of a good answer, piece by piece; else it is kept in Reply::body.
   std::function<void(std::string_view)> sink = {};
+  // Of the whole request, which is then tried once; 0: as long as bytes come.
+  std::chrono::seconds limit{0};
 };
 
 struct Reply {

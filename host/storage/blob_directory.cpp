@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <span>
 #include <system_error>
+#include <utility>
 
 #include "host/base/ids.hpp"
 #include "host/base/unique_fd.hpp"
@@ -45,14 +46,10 @@ void sweep(const fs::path& folder) {
   }
 }
 
-bool is_sha256(std::string_view text) {
-  return text.size() == 64 &&
-         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 class BlobDirectory : public BlobStore {
  public:
-  explicit BlobDirectory(const fs::path& folder) : folder_(fs::absolute(folder)) {
+  BlobDirectory(const fs::path& folder, AnnounceBlob announce)
+      : folder_(fs::absolute(folder)), announce_(std::move(announce)) {
     for (const char* part : {"", "sha256", "incoming"}) make_private_folder(folder_ / part);
     sweep(scratch());
   }
@@ -62,7 +59,7 @@ class BlobDirectory : public BlobStore {
   Blob adopt(const fs::path& path) override {
     const Blob blob{weights::sha256_of_file(path), fs::file_size(path)};
     sync(path);
-    place(path, blob.sha256);
+    place(path, blob);
     return blob;
   }
 
@@ -75,11 +72,26 @@ class BlobDirectory : public BlobStore {
     if (is_sha256(sha256)) fs::remove(path_of(sha256));
   }
 
+  std::vector<std::string> idle_here(std::chrono::seconds age) override {
+    std::vector<std::string> idle;
+    std::error_code gone;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_ / "sha256", gone)) {
+      const std::string name = entry.path().filename().string();
+      if (!is_sha256(name)) continue;
+      const auto used = entry.last_write_time(gone);
+      if (!gone && fs::file_time_type::clock::now() - used >= age) idle.push_back(name);
+    }
+    return idle;
+  }
+
+  bool drop_copy(const std::string&) override { return false; }
+
   fs::path scratch() const override { return folder_ / "incoming"; }
 
   // The file's bytes are on the disk; now its name is too.
-  void place(const fs::path& from, const std::string& sha256) {
-    const fs::path to = path_of(sha256);
+  void place(const fs::path& from, const Blob& blob) {
+    if (announce_) announce_(blob);
+    const fs::path to = path_of(blob.sha256);
     if (fs::create_directory(to.parent_path())) sync(folder_ / "sha256");
     fs::rename(from, to);
     sync(to.parent_path());
@@ -91,6 +103,7 @@ class BlobDirectory : public BlobStore {
   }
 
   fs::path folder_;
+  AnnounceBlob announce_;
 };
 
 class FileWriter : public BlobWriter {
@@ -123,7 +136,7 @@ class FileWriter : public BlobWriter {
   Blob finish() override {
     if (::fsync(fd_.get()) != 0) fail(path_);
     Blob blob{hash_.finish(), bytes_};
-    store_.place(path_, blob.sha256);
+    store_.place(path_, blob);
     done_ = true;
     return blob;
   }
@@ -143,8 +156,13 @@ std::unique_ptr<BlobWriter> BlobDirectory::write() {
 
 }  // namespace
 
-std::unique_ptr<BlobStore> open_blob_directory(const fs::path& folder) {
-  return std::make_unique<BlobDirectory>(folder);
+std::unique_ptr<BlobStore> open_blob_directory(const fs::path& folder, AnnounceBlob announce) {
+  return std::make_unique<BlobDirectory>(folder, std::move(announce));
+}
+
+bool is_sha256(std::string_view text) {
+  return text.size() == 64 &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 }  // namespace dream::host

@@ -2,12 +2,15 @@
 // all, survives the end of the machine, and is the same file for equal bytes.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace dream::host {
 
@@ -21,6 +24,9 @@ class BlobsUnavailable : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
+
+// Called with what is about to be there, before it is: whoever removes blobs knows of it then.
+using AnnounceBlob = std::function<void(const Blob&)>;
 
 // A blob on this machine; the file stays while this lives, and must not be written.
 struct BlobFile {
@@ -47,7 +53,12 @@ class BlobStore {
   virtual Blob adopt(const std::filesystem::path& path) = 0;
   // Nothing if there is no such blob.
   virtual std::optional<BlobFile> open(const std::string& sha256) = 0;
+  // Nothing happens if there is none. Of a store elsewhere within seconds.
   virtual void remove(const std::string& sha256) = 0;
+  // Those on this machine that were neither written nor used for `age`.
+  virtual std::vector<std::string> idle_here(std::chrono::seconds age) = 0;
+  // Of a store elsewhere the copy here goes away. False if blobs lie here alone.
+  virtual bool drop_copy(const std::string& sha256) = 0;
   // Where files that are to be adopted are put together.
   virtual std::filesystem::path scratch() const = 0;
   // The process ends: calls to a store elsewhere are broken off.
@@ -56,6 +67,10 @@ class BlobStore {
 
 // In a directory: sha256/ab/abcdef…, unfinished ones in incoming/. Throws std::system_error if it
 // cannot be made or written.
-std::unique_ptr<BlobStore> open_blob_directory(const std::filesystem::path& folder);
+std::unique_ptr<BlobStore> open_blob_directory(const std::filesystem::path& folder,
+                                               AnnounceBlob announce = {});
+
+// 64 lower-case hexadecimal digits.
+bool is_sha256(std::string_view text);
 
 }  // namespace dream::host

@@ -1,25 +1,52 @@
 #include "host/storage/files.hpp"
 
+#include "host/storage/blob_rows.hpp"
+
 namespace dream::host {
 namespace {
 
 const std::string columns =
-    "id, account, purpose, name, content_type, metadata, bytes, sha256, created_at, expires_at";
+    "id, account, purpose, name, content_type, metadata, bytes, sha256, created_at, subject, "
+    "removed_at";
 
 FileRecord to_file(const sql::Row& row) {
   return {row.text(0), row.text(1),    row.text(2),       row.text(3),    row.text(4),
-          row.text(5), row.integer(6), row.maybe_text(7), row.integer(8), row.maybe_integer(9)};
+          row.text(5), row.integer(6), row.maybe_text(7), row.integer(8),
+          row.maybe_text(9), row.maybe_integer(10)};
 }
 
 }  // namespace
 
-void Files::add(const FileRecord& file) {
+void use_files(sql::Database& database, const std::vector<std::string>& files,
+               const std::string& subject) {
+  for (const auto& file : files) {
+    // Written, so that whoever removes it waits for us, or we find it gone.
+    const auto held = database.run(
+        "UPDATE files SET removed_at = removed_at WHERE id = $1 AND removed_at IS NULL", file);
+    if (held.changed == 0) throw FileGone(file);
+    database.run("INSERT INTO file_uses (file, subject) VALUES ($1, $2) "
+                 "ON CONFLICT (file, subject) DO NOTHING",
+                 file, subject);
+  }
+}
+
+void Files::insert(const FileRecord& file, const std::string& on_conflict) {
   pool_.transact([&](sql::Database& database) {
+    if (file.sha256) use_blob(database, *file.sha256, BlobUse::stored);
     database.run("INSERT INTO files (" + columns +
-                     ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                     ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)" + on_conflict,
                  file.id, file.account, file.purpose, file.name, file.content_type, file.metadata,
-                 file.bytes, file.sha256, file.created_at, file.expires_at);
+                 file.bytes, file.sha256, file.created_at, file.subject, file.removed_at);
   });
+}
+
+void Files::add(const FileRecord& file) {
+  insert(file, "");
+}
+
+void Files::add_or_replace(const FileRecord& file) {
+  insert(file,
+         " ON CONFLICT (id) DO UPDATE SET sha256 = excluded.sha256, bytes = excluded.bytes");
 }
 
 std::optional<FileRecord> Files::find(const std::string& id) {
@@ -34,7 +61,7 @@ std::vector<FileRecord> Files::list(const std::string& account, const std::strin
                                     const std::optional<PageStart>& start, std::int64_t limit) {
   Where where;
   where.add("account =", account);
-  where.add("sha256 IS NOT NULL AND purpose =", purpose);
+  where.add("sha256 IS NOT NULL AND removed_at IS NULL AND purpose =", purpose);
   return pool_.with([&](sql::Database& database) {
     std::vector<FileRecord> files;
     for (const auto& row : select_page(database, {columns, "files"}, where, start, limit))
@@ -45,21 +72,29 @@ std::vector<FileRecord> Files::list(const std::string& account, const std::strin
 
 bool Files::remove(const std::string& id) {
   return pool_.transact([&](sql::Database& database) {
-    return database.run("DELETE FROM files WHERE id = $1", id).changed > 0;
+    return database
+               .run("UPDATE files SET removed_at = $1 WHERE id = $2 AND removed_at IS NULL",
+                    now_micros(), id)
+               .changed > 0;
   });
 }
 
 bool Files::set_content(const std::string& id, const std::string& sha256, std::int64_t bytes) {
   return pool_.transact([&](sql::Database& database) {
+    use_blob(database, sha256, BlobUse::stored);
     return database
-               .run("UPDATE files SET sha256 = $1, bytes = $2 WHERE id = $3", sha256, bytes, id)
+               .run("UPDATE files SET sha256 = $1, bytes = $2 WHERE id = $3 "
+                    "AND removed_at IS NULL",
+                    sha256, bytes, id)
                .changed > 0;
   });
 }
 
 std::int64_t Files::bytes_of(const std::string& account) {
   return pool_.with([&](sql::Database& database) {
-    return database.run("SELECT COALESCE(SUM(bytes), 0) FROM files WHERE account = $1", account)
+    return database
+        .run("SELECT COALESCE(SUM(bytes), 0) FROM files WHERE account = $1 AND removed_at IS NULL",
+             account)
         .first()
         ->integer(0);
   });

@@ -1,5 +1,8 @@
 #include "host/storage/predictions.hpp"
 
+#include "host/storage/blob_rows.hpp"
+#include "host/storage/files.hpp"
+
 namespace dream::host {
 
 bool StoredPredictions::create(const NewStoredPrediction& prediction, std::int64_t most_waiting) {
@@ -11,6 +14,8 @@ bool StoredPredictions::create(const NewStoredPrediction& prediction, std::int64
           prediction.account);
       if (waiting.first()->integer(0) >= most_waiting) return false;
     }
+    use_blob(database, prediction.kind.weights);
+    use_files(database, prediction.files, prediction.id);
     database.run("INSERT INTO predictions (id, account, model_owner, model_name, version, "
                  "deployment, template, weights, host_key, status, input, webhook, "
                  "webhook_events, created_at, deadline) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, "

@@ -22,7 +22,7 @@ class StoredPredictions {
       : pool_(pool), announce_(std::move(announce)) {}
 
   // It waits for a host. Its model's run count grows. False, and nothing is kept, if the account
-  // has `most_waiting` that no host has begun (0: no limit).
+  // has `most_waiting` that no host has begun (0: no limit). Throws FileGone, BlobGone.
   bool create(const NewStoredPrediction& prediction, std::int64_t most_waiting);
   std::optional<StoredPrediction> find(const std::string& id);
   std::vector<StoredPrediction> list(const PredictionFilter& filter,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "host/base/text.hpp"
+#include "host/storage/blob_rows.hpp"
 #include "host/storage/training_rows.hpp"
 #include "host/storage/trainings.hpp"
 
@@ -10,13 +11,13 @@ namespace dream::host {
 namespace {
 
 const std::string select_report =
-    "SELECT status, output, error, metrics, at FROM reports WHERE training = $1 AND ";
+    "SELECT status, output, error, metrics, blob, at FROM reports WHERE training = $1 AND ";
 
 std::optional<Report> first_of(const sql::Result& found) {
   const sql::Row* const row = found.first();
   if (row == nullptr) return std::nullopt;
   return Report{row->text(0), row->maybe_text(1), row->maybe_text(2), row->maybe_text(3),
-                row->integer(4)};
+                row->maybe_text(4), row->integer(5)};
 }
 
 }  // namespace
@@ -28,13 +29,15 @@ bool Reports::add(const std::string& training, std::int64_t run, const Report& r
     const auto known = database.run("UPDATE trainings SET log_bytes = log_bytes WHERE id = $1",
                                     training);
     if (known.changed == 0) return false;
+    if (report.blob) use_blob(database, *report.blob, BlobUse::stored);
     database.run("INSERT INTO reports (training, run, status, at) VALUES ($1, $2, 'starting', $3) "
                  "ON CONFLICT (training, run) DO NOTHING",
                  training, run, now_micros());
     const auto updated = database.run(
-        "UPDATE reports SET status = $1, output = $2, error = $3, metrics = $4, at = $5 "
-        "WHERE training = $6 AND run = $7 AND status NOT IN ('succeeded', 'failed', 'canceled')",
-        report.status, report.output, report.error, report.metrics, now_micros(), training, run);
+        "UPDATE reports SET status = $1, output = $2, error = $3, metrics = $4, at = $5, "
+        "blob = $6 WHERE training = $7 AND run = $8 AND status NOT IN ('succeeded', 'failed', 'canceled')",
+        report.status, report.output, report.error, report.metrics, now_micros(), report.blob,
+        training, run);
     if (updated.changed == 0) return true;
     std::string clean = valid_utf8(logs);
     std::erase(clean, '\0');

@@ -15,6 +15,7 @@ struct Report {
   std::optional<std::string> output = {};  // JSON
   std::optional<std::string> error = {};
   std::optional<std::string> metrics = {};  // JSON
+  std::optional<std::string> blob = {};     // sha256 of a file that came within the output
   Micros at = 0;                       // the newest news
 };
 

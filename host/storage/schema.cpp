@@ -7,7 +7,7 @@
 namespace dream::host {
 namespace {
 
-constexpr std::array<const char*, 2> steps{R"sql(
+constexpr std::array<const char*, 3> steps{R"sql(
 CREATE TABLE settings (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -213,6 +213,52 @@ CREATE TABLE deployments (
 
 ALTER TABLE deliveries ADD COLUMN account TEXT NOT NULL DEFAULT '';
 ALTER TABLE deliveries ADD COLUMN tries BIGINT NOT NULL DEFAULT 20;
+)sql",
+                                              R"sql(
+CREATE TABLE blobs (
+  sha256        TEXT PRIMARY KEY,
+  bytes         BIGINT NOT NULL,            -- 0: not known
+  pending       BIGINT NOT NULL DEFAULT 0,  -- times that it is stored and not yet referred to
+  pending_until BIGINT NOT NULL DEFAULT 0,  -- when those are given up
+  is_doomed     BIGINT NOT NULL DEFAULT 0   -- 1: it goes, and nothing may refer to it any more
+);
+CREATE INDEX blobs_doomed ON blobs (is_doomed);
+
+CREATE TABLE file_uses (                -- files that inputs name
+  file    TEXT NOT NULL,
+  subject TEXT NOT NULL,                -- id of the training or prediction
+  PRIMARY KEY (file, subject)
+);
+CREATE INDEX file_uses_subject ON file_uses (subject);
+
+ALTER TABLE files ADD COLUMN subject TEXT;       -- id of what has it as its output
+ALTER TABLE files ADD COLUMN removed_at BIGINT;  -- by its account; it stays while it is in use
+ALTER TABLE reports ADD COLUMN blob TEXT;        -- sha256 of what the output held
+CREATE INDEX files_age ON files (purpose, created_at);
+CREATE INDEX versions_weights ON versions (weights);
+CREATE INDEX trainings_weights ON trainings (weights);
+CREATE INDEX trainings_ended ON trainings (status, completed_at);
+CREATE INDEX predictions_weights ON predictions (weights, status);
+CREATE INDEX predictions_ended ON predictions (status, completed_at);
+CREATE INDEX reports_blob ON reports (blob);
+
+UPDATE files SET subject = SUBSTR(id, 8, 26) WHERE purpose = 'output';
+UPDATE reports SET blob = SUBSTR(output, 10, 64) WHERE output LIKE '{"blob":"%';
+-- Ids are 130 random bits: a text that has one means it.
+INSERT INTO file_uses (file, subject)
+  SELECT files.id, trainings.id FROM files JOIN trainings
+  ON trainings.input LIKE '%' || files.id || '%' OR trainings.weights_url LIKE '%' || files.id || '%';
+INSERT INTO file_uses (file, subject)
+  SELECT files.id, predictions.id FROM files JOIN predictions
+  ON predictions.input LIKE '%' || files.id || '%';
+INSERT INTO blobs (sha256, bytes)
+  SELECT sha256, MAX(bytes) FROM (
+    SELECT sha256, bytes FROM files WHERE sha256 IS NOT NULL
+    UNION ALL SELECT weights, 0 FROM versions
+    UNION ALL SELECT weights, 0 FROM trainings WHERE weights IS NOT NULL
+    UNION ALL SELECT weights, 0 FROM predictions
+    UNION ALL SELECT blob, 0 FROM reports WHERE blob IS NOT NULL) AS known
+  GROUP BY sha256;
 )sql"};
 
 // Outside the numbered steps: it holds their number.

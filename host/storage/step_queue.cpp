@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "host/storage/blob_rows.hpp"
 #include "host/storage/training_rows.hpp"
 
 namespace dream::host {
@@ -107,10 +108,13 @@ bool StepQueue::set_training_status(const Step& step, const std::string& status)
 bool StepQueue::succeed(const Step& step, const Outcome& outcome) {
   const Micros now = now_micros();
   const auto also = [&](sql::Database& database) {
-    if (outcome.weights)
+    if (outcome.weights) {
+      use_blob(database, *outcome.weights);
       database.run("UPDATE trainings SET weights = $1 WHERE id = $2", *outcome.weights,
                    step.training);
+    }
     if (outcome.version) {
+      use_blob(database, outcome.version->weights);
       add_version(database, *outcome.version);
       database.run("UPDATE trainings SET version = $1 WHERE id = $2", outcome.version->id,
                    step.training);

@@ -43,7 +43,7 @@ class StepQueue {
     std::optional<std::string> weights = std::nullopt;  // sha256 of a blob
     std::optional<NewVersion> version = std::nullopt;
   };
-  // The next step becomes ready; behind the last one the training has succeeded.
+  // The next step becomes ready; behind the last one the training has succeeded. Throws BlobGone.
   bool succeed(const Step& step, const Outcome& outcome);
   // The step is tried again at `due`.
   bool defer(const Step& step, const std::string& error, Micros due);

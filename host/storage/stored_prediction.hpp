@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "host/storage/clock.hpp"
 
@@ -30,6 +31,7 @@ struct NewStoredPrediction {
   std::optional<std::string> webhook;
   std::optional<std::string> webhook_events;  // JSON array; nothing: output and completed
   std::optional<Micros> deadline;
+  std::vector<std::string> files = {};  // ids of those that the input names; not read back
 };
 
 struct StoredPrediction : NewStoredPrediction {

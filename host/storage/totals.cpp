@@ -28,6 +28,8 @@ Totals read_totals(sql::Pool& pool) {
     totals.versions = number(database, "SELECT COUNT(*) FROM versions");
     totals.files = number(database, "SELECT COUNT(*) FROM files WHERE sha256 IS NOT NULL");
     totals.file_bytes = number(database, "SELECT COALESCE(SUM(bytes), 0) FROM files");
+    totals.blobs = number(database, "SELECT COUNT(*) FROM blobs");
+    totals.blob_bytes = number(database, "SELECT COALESCE(SUM(bytes), 0) FROM blobs");
     return totals;
   });
 }

@@ -22,6 +22,8 @@ struct Totals {
   std::int64_t versions = 0;
   std::int64_t files = 0;  // whose bytes have come
   std::int64_t file_bytes = 0;
+  std::int64_t blobs = 0;
+  std::int64_t blob_bytes = 0;
 };
 
 // Looks at every row of the tables. Throws sql::Error.

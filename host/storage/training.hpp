@@ -58,6 +58,7 @@ struct NewTraining {
   std::optional<std::string> notes;
   std::optional<std::string> webhook;
   std::optional<std::string> webhook_events;  // JSON array
+  std::vector<std::string> files = {};        // ids of those that the input names; not read back
 };
 
 struct Training : NewTraining {

@@ -1,6 +1,7 @@
 #include "host/storage/trainings.hpp"
 
 #include "host/base/text.hpp"
+#include "host/storage/files.hpp"
 #include "host/storage/models.hpp"
 #include "host/storage/training_rows.hpp"
 
@@ -94,6 +95,7 @@ bool Trainings::create(const NewTraining& training, std::int64_t most_active) {
                  training.weights_url, training.notes, training.webhook, training.webhook_events,
                  now_micros());
     insert_steps(database, training);
+    use_files(database, training.files, training.id);
     return true;
   });
 }

@@ -52,6 +52,7 @@ class Trainings {
 
   // With its steps, the first of which is ready. Makes its model if it is missing. False, and
   // nothing is kept, if the account has `most_active` that have not ended (0: no limit).
+  // Throws FileGone.
   bool create(const NewTraining& training, std::int64_t most_active);
   std::optional<Training> find(const std::string& id);
   std::vector<Step> steps(const std::string& id);

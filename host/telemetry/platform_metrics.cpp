@@ -18,9 +18,26 @@ void add_counts(Families& families, const std::vector<Totals::Count>& counts) {
   }
 }
 
+void add_removed(Families& families, const Removed& removed) {
+  families.counter("dream_platform_removed", "What this process has removed because its time was "
+                                             "over, or nothing referred to it.");
+  const auto one = [&](const char* kind, std::int64_t count) {
+    families.sample({{"kind", kind}}, static_cast<double>(count));
+  };
+  one("training", removed.trainings);
+  one("prediction", removed.predictions);
+  one("file", removed.files);
+  one("webhook", removed.webhooks);
+  one("idempotency_key", removed.replies);
+  one("blob", removed.blobs);
+  families.counter("dream_platform_removed_blob_bytes", "Size of the blobs among it.");
+  families.sample({}, static_cast<double>(removed.blob_bytes));
+}
+
 }  // namespace
 
-std::string platform_metrics(const Totals& totals, const HttpCounts& connections) {
+std::string platform_metrics(const Totals& totals, const HttpCounts& connections,
+                             const Removed& removed) {
   Families families;
   families.gauge("dream_platform_trainings", "Trainings by status.");
   add_counts(families, totals.trainings);
@@ -37,6 +54,10 @@ std::string platform_metrics(const Totals& totals, const HttpCounts& connections
   one("dream_platform_files", "Files that clients and trainers have brought.", totals.files);
   one("dream_platform_file_bytes", "Their size; equal files lie in the store once.",
       totals.file_bytes);
+  one("dream_platform_blobs", "Different files in the store, weights of versions among them.",
+      totals.blobs);
+  one("dream_platform_blob_bytes", "Their size, as far as it is known.", totals.blob_bytes);
+  add_removed(families, removed);
   add_connections(families, connections);
   add_process(families);
   auto all = families.take();

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "host/http/server.hpp"
+#include "host/storage/retention.hpp"
 #include "host/storage/totals.hpp"
 
 namespace dream::host {
@@ -12,6 +13,7 @@ inline constexpr char metrics_type[] = "text/plain; version=0.0.4; charset=utf-8
 
 // `totals` are of the database, and the same from every platform that shares it; the rest is of
 // this process.
-std::string platform_metrics(const Totals& totals, const HttpCounts& connections);
+std::string platform_metrics(const Totals& totals, const HttpCounts& connections,
+                             const Removed& removed);
 
 }  // namespace dream::host

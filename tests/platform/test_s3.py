@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import pathlib
 import random
 import re
@@ -10,7 +11,7 @@ import sys
 import time
 
 import pytest
-from harness import BUILD, ROOT, free_port
+from harness import BUILD, ROOT, free_port, wait_until
 
 sys.path.append(str(ROOT / "tests/oci"))
 from fault_proxy import (FaultProxy, Fault, answer, cut_answer, damage_answer,  # noqa: E402
@@ -214,6 +215,33 @@ def test_copies_that_nobody_uses_go(run, store, prefix):
         assert kept == [6_000_000] * 2 and len(stored(store, prefix)) == 3
         assert fetch(platform, urls[0]) == (200, DATA[:6_000_000])
         assert len(copies(platform)) == 2
+
+
+def test_what_nobody_needs_goes_from_the_store_and_from_every_copy(run, store, prefix, cluster):
+    database = cluster.new_database()
+    keep = ["--keep-files", "1s"]
+    with run(database=database, args=keep) as platform:
+        url = platform.upload(DATA[:1000])
+        with run("elsewhere", database=database, args=["--keep-files", "forever"]) as other:
+            path = url.split(f":{platform.port}", 1)[1]
+            assert fetch(other, f"http://127.0.0.1:{other.port}{path}")[0] == 200
+        assert len(copies(other)) == 1
+        wait_until(lambda: stored(store, prefix) == {}, 20, "an empty store")
+        wait_until(lambda: copies(platform) == [], 5, "no copy")
+    for path in copies(other):
+        os.utime(path, (time.time() - 7200,) * 2)
+    with run("elsewhere", database=database, args=keep) as other:
+        wait_until(lambda: copies(other) == [], 20, "no copy on the other machine")
+
+
+def test_a_store_that_does_not_remove_is_asked_again(run, store, proxy, prefix):
+    with run(args=["--keep-files", "1s"]) as platform:
+        fault = Fault("DELETE", "sha256", answer(503), times=2)
+        proxy.faults.append(fault)
+        platform.upload(DATA[:1000])
+        wait_until(lambda: stored(store, prefix) == {}, 20, "an empty store")
+        assert fault.hits > 2 and "removing a blob" in platform.log()
+        assert platform.upload(DATA[:1000]) and len(stored(store, prefix)) == 1
 
 
 def test_the_store_is_away(run, store, proxy):

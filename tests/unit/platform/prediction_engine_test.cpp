@@ -9,6 +9,7 @@
 #include <system_error>
 #include <thread>
 
+#include "host/storage/blob_rows.hpp"
 #include "temporary_folder.hpp"
 
 namespace dream::host {
@@ -28,6 +29,8 @@ class NoBlobs : public BlobStore {
     return open_();
   }
   void remove(const std::string&) override {}
+  std::vector<std::string> idle_here(std::chrono::seconds) override { return {}; }
+  bool drop_copy(const std::string&) override { return false; }
   std::filesystem::path scratch() const override { return {}; }
 
  private:
@@ -52,6 +55,7 @@ class PredictionEngineTest : public testing::Test {
     wanted.version = std::string(64, 'a');
     wanted.kind = {template_name, std::string(64, 'b')};
     wanted.input = "{}";
+    announce_blob(core_->pool, {wanted.kind.weights, 1}, 0);
     ASSERT_TRUE(core_->predictions.create(wanted, 0));
     engine_ = std::make_unique<PredictionEngine>(*core_);
     engine_->start();

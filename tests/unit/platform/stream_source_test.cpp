@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "host/storage/blob_rows.hpp"
 #include "temporary_folder.hpp"
 
 namespace dream::host {
@@ -20,6 +21,7 @@ TEST(StreamSourceTest, TellsARunThatBeginsAgainFromItsBeginning) {
   wanted.version = std::string(64, 'a');
   wanted.kind = {"texts", std::string(64, 'b')};
   wanted.input = "{}";
+  announce_blob(core.pool, {wanted.kind.weights, 1}, 0);
   ASSERT_TRUE(core.predictions.create(wanted, 0));
   const StreamSource source = prediction_source(core, "one", "", "http://x");
   const auto has = [](const StreamNews& news, const std::string& data) {

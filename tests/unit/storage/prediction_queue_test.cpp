@@ -2,6 +2,7 @@
 #include "host/storage/prediction_queue.hpp"
 
 #include "database_fixture.hpp"
+#include "host/storage/blob_rows.hpp"
 #include "host/storage/models.hpp"
 #include "host/storage/predictions.hpp"
 
@@ -17,6 +18,7 @@ std::optional<NewDelivery> announce(const StoredPrediction& prediction, const st
 
 class PredictionQueueTest : public DatabaseTest {
  protected:
+  PredictionQueueTest() { announce_blob(pool(), {texts.weights, 1}, 0); }
   void create(const std::string& id, const HostKind& kind = texts,
               std::optional<Micros> deadline = {}) {
     EXPECT_TRUE(predictions_.create({id, "anna", "anna", "me", std::string(64, 'a'), kind, "{}", {},

@@ -2,6 +2,7 @@
 #include "host/storage/replies.hpp"
 
 #include "database_fixture.hpp"
+#include "host/storage/blob_rows.hpp"
 #include "host/storage/deliveries.hpp"
 #include "host/storage/files.hpp"
 #include "sample_training.hpp"
@@ -90,6 +91,8 @@ TEST_P(RepliesTest, KnowsFiles) {
                   .content_type = "application/zip", .created_at = now_micros()};
   files.add(file);
   EXPECT_FALSE(files.find("f")->sha256);
+  EXPECT_THROW(files.set_content("f", std::string(64, 'a'), 42), BlobGone);
+  announce_blob(pool(), {std::string(64, 'a'), 42}, 0);
   EXPECT_TRUE(files.set_content("f", std::string(64, 'a'), 42));
   EXPECT_FALSE(files.set_content("g", std::string(64, 'a'), 42));
   EXPECT_EQ(files.find("f")->bytes, 42);

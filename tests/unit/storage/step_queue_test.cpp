@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "database_fixture.hpp"
+#include "host/storage/blob_rows.hpp"
 #include "sample_training.hpp"
 
 namespace dream::host {
@@ -14,6 +15,7 @@ namespace {
 
 class StepQueueTest : public DatabaseTest {
  protected:
+  StepQueueTest() { announce_blob(pool(), {std::string(64, 'b'), 1}, 0); }
   Step claim(const std::string& owner = "one", Micros lease = 60 * second) {
     const auto step = queue_.claim(all_steps, owner, lease);
     EXPECT_TRUE(step);
