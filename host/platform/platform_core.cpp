@@ -7,6 +7,7 @@
 #include <array>
 
 #include "host/base/ids.hpp"
+#include "host/base/text.hpp"
 #include "host/platform/stored_prediction_view.hpp"
 #include "host/storage/blob_rows.hpp"
 #include "host/storage/schema.hpp"
@@ -20,10 +21,13 @@ constexpr char file_purpose[] = "file";
 constexpr char files_path[] = "/files/";
 constexpr std::string_view client_files_path = "/v1/files/";
 
-bool wants_end(const Training& training) {
-  if (!training.webhook_events) return true;
+// Of a training's log that webhooks of the Replicate API have: the end of it.
+constexpr std::int64_t most_told_log = 64 << 10;
+
+bool wants(const Training& training, const std::string& event) {
+  if (!training.webhook_events) return event == "completed";
   const Json events = Json::parse(*training.webhook_events);
-  return std::find(events.begin(), events.end(), Json("completed")) != events.end();
+  return std::find(events.begin(), events.end(), Json(event)) != events.end();
 }
 
 // What stands between "/files/" and the next slash.
@@ -104,15 +108,21 @@ PlatformCore::PlatformCore(const PlatformOptions& chosen, std::unique_ptr<Images
       blobs(open_store(chosen, pool)),
       capabilities(signing_secret(pool)),
       // The body is what GET shows at that moment, but for the logs, which may be large.
-      announce([this](const Training& training,
-                      const std::vector<Step>& now) -> std::optional<NewDelivery> {
-        if (!training.webhook || !wants_end(training)) return std::nullopt;
+      announce([this](sql::Database& database, const Training& training,
+                      const std::vector<Step>& now,
+                      const std::string& event) -> std::optional<NewDelivery> {
+        if (!training.webhook || !wants(training, event)) return std::nullopt;
         const std::string base = options.public_url.empty() ? own_url : options.public_url;
         TrainingParts parts{training, now, {}, ""};
         add_urls(parts, base);
         Json body = training_view(parts, base);
-        body["logs"] = nullptr;
-        return NewDelivery{training.id, *training.webhook, to_text(body), training.account};
+        body["logs"] = training.origin == "replicate"
+                           ? Json(valid_utf8(log_tail(database, training, most_told_log)))
+                           : Json();
+        NewDelivery delivery{training.id, *training.webhook, to_text(body), training.account};
+        delivery.event = event;
+        if (event != "completed") delivery.tries = 1;  // the next one tells all of it again
+        return delivery;
       }),
       trainings(pool, announce),
       steps(pool, announce),
@@ -124,7 +134,7 @@ PlatformCore::PlatformCore(const PlatformOptions& chosen, std::unique_ptr<Images
       prediction_queue(pool, announce_prediction),
       deployments(pool),
       deliveries(pool),
-      reports(pool),
+      reports(pool, announce),
       models(pool),
       files(pool),
       replies(pool),

@@ -87,7 +87,7 @@ struct PlatformCore {
   sql::Pool pool;
   std::unique_ptr<BlobStore> blobs;
   Capabilities capabilities;
-  AnnounceEnd announce;
+  AnnounceTraining announce;
   Trainings trainings;
   StepQueue steps;
   AnnouncePrediction announce_prediction;

@@ -38,7 +38,7 @@ StepQueue::Outcome run_named(StepContext& context) {
 }  // namespace
 
 StepEngine::StepEngine(PlatformCore& core, SigningKeys keys)
-    : core_(core), keys_(std::move(keys)) {}
+    : core_(core), webhooks_(core, std::move(keys)) {}
 
 StepEngine::~StepEngine() {
   stop();
@@ -48,20 +48,20 @@ void StepEngine::start() {
   for (int i = 0; i < core_.options.trainings_at_once; ++i)
     threads_.emplace_back([this] { run_steps({step_name::train, step_name::fetch}); });
   threads_.emplace_back([this] { run_steps({step_name::build, step_name::push}); });
-  threads_.emplace_back([this] { deliver_webhooks(); });
   threads_.emplace_back([this] { keep_leases(); });
+  webhooks_.start();
 }
 
 void StepEngine::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    ending_ = true;
     for (auto& [step, flags] : running_) flags->interrupt();
   }
   changed_.notify_all();
   for (auto& thread : threads_) thread.join();
   threads_.clear();
+  webhooks_.stop();
 }
 
 void StepEngine::wake() {
@@ -70,6 +70,7 @@ void StepEngine::wake() {
     ++wakes_;
   }
   changed_.notify_all();
+  webhooks_.wake();
 }
 
 bool StepEngine::wait(milliseconds time) {
@@ -162,7 +163,9 @@ void StepEngine::keep_leases() {
         const std::lock_guard lock(mutex_);
         return running_;
       }();
-      if (delivering_) core_.deliveries.renew(core_.instance, micros(core_.options.lease));
+      const auto webhooks = webhooks_.under_way();
+      if (!webhooks.empty())
+        core_.deliveries.renew(core_.instance, micros(core_.options.lease), webhooks);
       if (running.empty()) return;
       const auto held = core_.steps.renew(core_.instance, micros(core_.options.lease));
       for (auto& [key, flags] : running) {

@@ -1,8 +1,7 @@
-// Runs the steps of trainings and delivers webhooks, on threads of its own. The tables are the
+// Runs the steps of trainings and has webhooks delivered, on threads of its own. The tables are the
 // truth: this may end at any point, and another, or the next one, goes on.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -15,7 +14,7 @@
 #include <vector>
 
 #include "host/platform/step_context.hpp"
-#include "host/webhooks/signature.hpp"
+#include "host/platform/webhook_delivery.hpp"
 
 namespace dream::host {
 
@@ -35,9 +34,6 @@ class StepEngine {
   void run_steps(const std::vector<std::string>& names);
   void run_step(const Step& step);
   void end_step(StepContext& context, const std::string& error, bool final);
-  void deliver_webhooks();
-  void deliver(const Delivery& delivery);
-  std::string signature(const Delivery& delivery, std::chrono::seconds now);
   void keep_leases();
   // True until stop() was called; sleeps up to `time`, or to the next wake().
   bool wait(std::chrono::milliseconds time);
@@ -45,12 +41,10 @@ class StepEngine {
   void guarded(const char* what, const std::function<void()>& work);
 
   PlatformCore& core_;
-  SigningKeys keys_;
+  WebhookDelivery webhooks_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;
-  std::atomic<bool> delivering_ = false;
-  std::atomic<bool> ending_ = false;  // as stopping_, for requests under way
   std::uint64_t wakes_ = 0;
   std::map<std::pair<std::string, std::int64_t>, std::shared_ptr<StepFlags>> running_;
   std::vector<std::thread> threads_;

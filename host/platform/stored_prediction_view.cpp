@@ -86,6 +86,7 @@ std::optional<NewDelivery> prediction_delivery(const PlatformCore& core,
   NewDelivery delivery{prediction.id, *prediction.webhook,
                        to_text(stored_prediction_view(core, prediction, base)),
                        prediction.account};
+  delivery.event = event;
   if (event != "completed") delivery.tries = 1;  // the next one tells all of it again
   return delivery;
 }

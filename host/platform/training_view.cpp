@@ -52,8 +52,10 @@ Json steps_of(const TrainingParts& parts) {
   }
   if (parts.training.webhook) {
     Json view = {{"name", "webhook"}, {"status", step_status::waiting}, {"attempt", 0}};
-    if (!parts.deliveries.empty()) {
-      const Delivery& last = parts.deliveries.back();
+    const auto end = std::find_if(parts.deliveries.rbegin(), parts.deliveries.rend(),
+                                  [](const Delivery& each) { return each.event == "completed"; });
+    if (end != parts.deliveries.rend()) {
+      const Delivery& last = *end;
       view["status"] = last.status == "delivered" ? step_status::succeeded
                        : last.status == "failed"  ? step_status::failed
                                                   : step_status::running;

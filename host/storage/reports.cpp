@@ -5,7 +5,6 @@
 #include "host/base/text.hpp"
 #include "host/storage/blob_rows.hpp"
 #include "host/storage/training_rows.hpp"
-#include "host/storage/trainings.hpp"
 
 namespace dream::host {
 namespace {
@@ -51,6 +50,7 @@ bool Reports::add(const std::string& training, std::int64_t run, const Report& r
                  training, run);
     append_log_part(database, training, step_name::train, valid_utf8(clean.substr(seen)),
                     Trainings::most_log_bytes);
+    tell_of_training(database, training, "logs", announce_);
     return true;
   });
 }

@@ -7,6 +7,7 @@
 
 #include "host/storage/clock.hpp"
 #include "host/storage/database.hpp"
+#include "host/storage/trainings.hpp"
 
 namespace dream::host {
 
@@ -21,7 +22,8 @@ struct Report {
 
 class Reports {
  public:
-  explicit Reports(sql::Pool& pool) : pool_(pool) {}
+  Reports(sql::Pool& pool, AnnounceTraining announce)
+      : pool_(pool), announce_(std::move(announce)) {}
 
   // `logs`: all of the run's so far; what is new of them goes to the training's log under the step
   // "train". The end of a run stays as it was told first. False if there is no such training.
@@ -33,6 +35,7 @@ class Reports {
 
  private:
   sql::Pool& pool_;
+  AnnounceTraining announce_;
 };
 
 }  // namespace dream::host

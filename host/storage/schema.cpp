@@ -7,7 +7,7 @@
 namespace dream::host {
 namespace {
 
-constexpr std::array<const char*, 3> steps{R"sql(
+constexpr std::array<const char*, 4> steps{R"sql(
 CREATE TABLE settings (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -259,6 +259,10 @@ INSERT INTO blobs (sha256, bytes)
     UNION ALL SELECT weights, 0 FROM predictions
     UNION ALL SELECT blob, 0 FROM reports WHERE blob IS NOT NULL) AS known
   GROUP BY sha256;
+)sql",
+                                              R"sql(
+ALTER TABLE deliveries ADD COLUMN receiver TEXT NOT NULL DEFAULT '';  -- host and port of the URL
+ALTER TABLE deliveries ADD COLUMN event TEXT NOT NULL DEFAULT 'completed';
 )sql"};
 
 // Outside the numbered steps: it holds their number.

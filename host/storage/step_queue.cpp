@@ -44,10 +44,12 @@ std::optional<Step> StepQueue::claim(const std::vector<std::string>& names,
     if (claimed.first() == nullptr) return std::nullopt;
     Step step = to_step(*claimed.first());
     const bool first = step.position == 0;
+    const bool begins = first && step.attempt == 1 && step.takeovers == 0;
     database.run("UPDATE trainings SET status = CASE WHEN status = 'processing' AND $1 = 0 THEN "
                  "status ELSE $2 END, started_at = COALESCE(started_at, $3) WHERE id = $4",
                  step.position, first ? training_status::starting : training_status::pushing, now,
                  step.training);
+    if (begins) tell_of_training(database, step.training, "start", announce_);
     return step;
   });
 }
@@ -118,6 +120,7 @@ bool StepQueue::succeed(const Step& step, const Outcome& outcome) {
       add_version(database, *outcome.version);
       database.run("UPDATE trainings SET version = $1 WHERE id = $2", outcome.version->id,
                    step.training);
+      tell_of_training(database, step.training, "output", announce_);
     }
     const auto next = database.run(
         "UPDATE steps SET status = 'ready', due_at = $1 WHERE training = $2 AND position = $3", now,

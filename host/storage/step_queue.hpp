@@ -15,7 +15,7 @@ namespace dream::host {
 
 class StepQueue {
  public:
-  StepQueue(sql::Pool& pool, AnnounceEnd announce)
+  StepQueue(sql::Pool& pool, AnnounceTraining announce)
       : pool_(pool), announce_(std::move(announce)) {}
 
   // The step that has waited longest among those with one of `names`, for `lease` microseconds. Its
@@ -60,7 +60,7 @@ class StepQueue {
               const Values&... values);
 
   sql::Pool& pool_;
-  AnnounceEnd announce_;
+  AnnounceTraining announce_;
 };
 
 }  // namespace dream::host

@@ -68,7 +68,8 @@ std::optional<Training> find_training(sql::Database& database, const std::string
 
 void end_training(sql::Database& database, const std::string& id, const std::string& status,
                   const std::optional<std::string>& error,
-                  const std::optional<std::string>& failed_step, const AnnounceEnd& announce) {
+                  const std::optional<std::string>& failed_step,
+                  const AnnounceTraining& announce) {
   const Micros now = now_micros();
   const auto ended = database.run(
       "UPDATE trainings SET status = $1, error = $2, failed_step = $3, completed_at = $4 "
@@ -79,9 +80,25 @@ void end_training(sql::Database& database, const std::string& id, const std::str
                "lease_until = NULL WHERE training = $2 AND status IN ('waiting', 'ready', "
                "'running')",
                now, id);
+  tell_of_training(database, id, "completed", announce);
+}
+
+void tell_of_training(sql::Database& database, const std::string& id, const std::string& event,
+                      const AnnounceTraining& announce) {
   const auto training = find_training(database, id);
-  if (const auto delivery = announce(*training, find_steps(database, id)))
+  if (!training || !training->webhook) return;
+  if (const auto delivery = announce(database, *training, find_steps(database, id), event))
     add_delivery(database, *delivery);
+}
+
+std::string log_tail(sql::Database& database, const Training& training, std::int64_t most_bytes) {
+  std::string text;
+  const auto found = database.run(
+      "SELECT text FROM logs WHERE training = $1 AND at_byte >= COALESCE((SELECT MAX(at_byte) "
+      "FROM logs WHERE training = $1 AND at_byte <= $2), 0) ORDER BY at_byte",
+      training.id, training.log_bytes - most_bytes);
+  for (const auto& row : found.rows) text += row.text(0);
+  return text;
 }
 
 bool Trainings::create(const NewTraining& training, std::int64_t most_active) {
@@ -168,6 +185,7 @@ void Trainings::append_log(const std::string& id, const std::string& step,
   if (clean.empty()) return;
   pool_.transact([&](sql::Database& database) {
     append_log_part(database, id, step, clean, most_log_bytes);
+    tell_of_training(database, id, "logs", announce_);
   });
 }
 

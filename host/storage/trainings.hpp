@@ -15,10 +15,10 @@
 
 namespace dream::host {
 
-// The webhook that tells of a training's end, if it wants one. Called within the transaction that
-// ends it.
-using AnnounceEnd =
-    std::function<std::optional<NewDelivery>(const Training&, const std::vector<Step>&)>;
+// The webhook that tells of `event` ("start", "output", "logs", "completed"), if it is wanted.
+// Called within the transaction that makes the change.
+using AnnounceTraining = std::function<std::optional<NewDelivery>(
+    sql::Database&, const Training&, const std::vector<Step>&, const std::string& event)>;
 
 // Parts of a transaction; used by the step queue too.
 std::optional<Training> find_training(sql::Database& database, const std::string& id);
@@ -26,7 +26,12 @@ std::optional<Training> find_training(sql::Database& database, const std::string
 // Nothing happens to one that has ended.
 void end_training(sql::Database& database, const std::string& id, const std::string& status,
                   const std::optional<std::string>& error,
-                  const std::optional<std::string>& failed_step, const AnnounceEnd& announce);
+                  const std::optional<std::string>& failed_step, const AnnounceTraining& announce);
+// Tells of an event that does not end it.
+void tell_of_training(sql::Database& database, const std::string& id, const std::string& event,
+                      const AnnounceTraining& announce);
+// The last bytes of its log, at most `most_bytes` but for the part that begins before.
+std::string log_tail(sql::Database& database, const Training& training, std::int64_t most_bytes);
 
 struct TrainingFilter {
   std::string account;
@@ -47,7 +52,7 @@ class Trainings {
  public:
   static constexpr std::int64_t most_log_bytes = 8 << 20;  // of one training; the rest is dropped
 
-  Trainings(sql::Pool& pool, AnnounceEnd announce)
+  Trainings(sql::Pool& pool, AnnounceTraining announce)
       : pool_(pool), announce_(std::move(announce)) {}
 
   // With its steps, the first of which is ready. Makes its model if it is missing. False, and
@@ -81,7 +86,7 @@ class Trainings {
 
  private:
   sql::Pool& pool_;
-  AnnounceEnd announce_;
+  AnnounceTraining announce_;
 };
 
 }  // namespace dream::host

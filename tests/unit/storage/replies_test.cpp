@@ -72,9 +72,12 @@ TEST_P(RepliesTest, DeliversFromTheOutbox) {
   EXPECT_TRUE(deliveries.send_again("t"));
   delivery = deliveries.claim("one", -1);  // a lease that has run out already
   ASSERT_TRUE(delivery);
-  deliveries.renew("one", 60 * second);
+  deliveries.renew("one", 60 * second, {delivery->id});
   EXPECT_FALSE(deliveries.claim("two", second));
-  deliveries.renew("one", -1);
+  deliveries.renew("one", -1, {});
+  deliveries.renew("two", -1, {delivery->id});
+  EXPECT_FALSE(deliveries.claim("two", second)) << "it is not one of those";
+  deliveries.renew("one", -1, {delivery->id});
   const auto other = deliveries.claim("two", 60 * second);
   ASSERT_TRUE(other);
   EXPECT_EQ(other->id, delivery->id);
@@ -83,6 +86,45 @@ TEST_P(RepliesTest, DeliversFromTheOutbox) {
   EXPECT_EQ(deliveries.about("t").at(0).status, "delivered");
   EXPECT_FALSE(deliveries.claim("one", second));
   EXPECT_FALSE(deliveries.send_again("nobody"));
+}
+
+TEST_P(RepliesTest, DeliversInTheirOrderAndNotToThoseThatHaveEnough) {
+  Deliveries deliveries(pool());
+  const auto add = [&](const std::string& subject, const std::string& event,
+                       const std::string& url, const std::string& body) {
+    NewDelivery delivery{subject, url, body};
+    delivery.event = event;
+    pool().transact([&](sql::Database& database) { add_delivery(database, delivery); });
+  };
+  add("a", "start", "http://Slow.example:80/x?secret=1", "a1");
+  add("a", "logs", "http://slow.example:80/x", "a2");
+  add("a", "logs", "http://slow.example:80/x", "a3");  // tells all that a2 does
+  add("a", "completed", "http://slow.example:80/x", "a4");
+  add("b", "completed", "http://quick.example/y", "b1");
+  const auto first = deliveries.claim("one", 60 * second);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->body, "a1");
+  EXPECT_EQ(first->receiver, "slow.example:80");
+  const auto quick = deliveries.claim("one", 60 * second);
+  ASSERT_TRUE(quick);
+  EXPECT_EQ(quick->body, "b1") << "the first about a is not done";
+  EXPECT_FALSE(deliveries.claim("one", 60 * second));
+  deliveries.refused(*first, 500, "no", std::nullopt);
+  EXPECT_FALSE(deliveries.claim("one", 60 * second, {"quick.example", "slow.example:80"}));
+  for (const char* body : {"a3", "a4"}) {
+    const auto next = deliveries.claim("one", 60 * second, {"quick.example"});
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->body, body);
+    deliveries.delivered(*next, 200);
+  }
+  EXPECT_TRUE(deliveries.send_again("a"));
+  EXPECT_EQ(deliveries.claim("one", second)->body, "a4");
+}
+
+TEST(ReceiverTest, IsTheHostOfAUrl) {
+  EXPECT_EQ(receiver_of("https://Example.com/a?b=http://c"), "example.com");
+  EXPECT_EQ(receiver_of("http://user:secret@x:81?q"), "x:81");
+  EXPECT_EQ(receiver_of("http://[::1]:5000#x"), "[::1]:5000");
 }
 
 TEST_P(RepliesTest, KnowsFiles) {

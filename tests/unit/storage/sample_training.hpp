@@ -22,9 +22,11 @@ inline NewTraining sample_training(const std::string& id, const std::string& acc
   return training;
 }
 
-inline std::optional<NewDelivery> announce_status(const Training& training,
-                                                  const std::vector<Step>&) {
-  if (!training.webhook) return std::nullopt;
+// At the end alone, as without a filter.
+inline std::optional<NewDelivery> announce_status(sql::Database&, const Training& training,
+                                                  const std::vector<Step>&,
+                                                  const std::string& event) {
+  if (event != "completed") return std::nullopt;
   return NewDelivery{training.id, *training.webhook, training.status};
 }
 

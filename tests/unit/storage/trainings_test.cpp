@@ -158,7 +158,7 @@ TEST_P(TrainingsTest, BoundsLogs) {
 }
 
 TEST_P(TrainingsTest, HearsReportsOfTrainers) {
-  Reports reports(pool());
+  Reports reports(pool(), announce_status);
   EXPECT_FALSE(reports.add("t", 1, {.status = "processing"}, ""));
   trainings_.create(sample_training("t"), 0);
   EXPECT_FALSE(reports.find("t", 1));
