@@ -68,6 +68,7 @@ std::uint64_t machine_memory_bytes() {
 }
 
 int run_serve(const ServeFlags& flags) {
+  ::unsetenv("DREAM_UPLOAD_URL");  // whoever knows it may put files there: not for templates
   ServeOptions options = flags.options;
   options.worker = flags.worker.options_or_url();
   options.worker.slots = flags.concurrency ? *flags.concurrency : concurrency_from_environment();
@@ -115,6 +116,7 @@ void add_cog_flags(CLI::App& serve, ServeFlags& flags) {
       .add_option("--upload-url", flags.options.cog.upload_url,
                   "Put files of outputs below this URL; clients get their URLs there. Else files\n"
                   "are data URLs in answers and webhooks")
+      ->envname("DREAM_UPLOAD_URL")
       ->check(upload_url_check)
       ->type_name("URL");
   serve

@@ -91,7 +91,7 @@ std::string text_of(const curl_sockaddr& address) {
   return written == nullptr ? "the address" : written;
 }
 
-// "IP:PORT", which whoever started this process trusts although the rule does not: the platform,
+// "IP:PORT" ("[IP]:PORT" of IPv6), which whoever started this process trusts although the rule does not: the platform,
 // for the hosts that it starts. By the whole address: not another port of that machine.
 bool is_trusted(const curl_sockaddr& address) {
   static const char* const trusted = std::getenv("DREAM_TRUSTED_ADDRESS");
@@ -101,7 +101,9 @@ bool is_trusted(const curl_sockaddr& address) {
     port = reinterpret_cast<const sockaddr_in*>(&address.addr)->sin_port;
   else if (address.family == AF_INET6)
     port = reinterpret_cast<const sockaddr_in6*>(&address.addr)->sin6_port;
-  return fmt::format("{}:{}", text_of(address), ntohs(port)) == trusted;
+  const std::string host = text_of(address);
+  return fmt::format(address.family == AF_INET6 ? "[{}]:{}" : "{}:{}", host, ntohs(port)) ==
+         trusted;
 }
 
 }  // namespace

@@ -140,6 +140,24 @@ int HttpServer::listen(const std::string& host, int port) {
   return bound;
 }
 
+std::string HttpServer::local_authority() const {
+  std::string authority;
+  bool is_loopback = false;
+  for (const auto& acceptor : state_->acceptors) {
+    const tcp::endpoint bound = acceptor.local_endpoint();
+    asio::ip::address address = bound.address();
+    if (address.is_unspecified() && address.is_v4())
+      address = asio::ip::address_v4::loopback();
+    else if (address.is_unspecified())
+      address = asio::ip::address_v6::loopback();
+    if (!authority.empty() && (is_loopback || !address.is_loopback())) continue;
+    is_loopback = address.is_loopback();
+    authority = fmt::format(address.is_v6() ? "[{}]:{}" : "{}:{}", address.to_string(),
+                            bound.port());
+  }
+  return authority;
+}
+
 void HttpServer::drain() {
   state_->draining = true;
   for (Session* session : state_->sessions) session->stop();

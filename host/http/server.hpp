@@ -56,6 +56,9 @@ class HttpServer {
   // Binds every address of `host` and begins to accept. Result: the port (chosen by the system if 0
   // was given). Throws ListenError.
   int listen(const std::string& host, int port);
+  // "127.0.0.1:8000", "[::1]:8000": how processes of this machine reach what listen() bound, by the
+  // loopback if that is part of it.
+  std::string local_authority() const;
 
   // From now on each connection ends after the request in work, at once if it is idle; new ones are
   // accepted for one request each.

@@ -75,6 +75,7 @@ class PlatformApi {
   ApiAnswer get_trainer(Request& request);
   ApiAnswer list_templates(Request& request);
 
+  std::shared_ptr<BodySink> open_upload_form(const Request& head);
   ApiAnswer begin_upload(Request& request);
   std::shared_ptr<BodySink> open_upload(const char* purpose, const Request& head);
   ApiAnswer finish_upload(Request& request);

@@ -9,16 +9,7 @@ constexpr std::size_t longest_name = 200;
 
 }  // namespace
 
-FormFileSink::FormFileSink(BlobStore& store, std::uint64_t limit, const std::string& content_type)
-    : BlobSink(store, limit),
-      reader_(content_type, {[this](const PartHead&) { ++parts_; },
-                             [this](std::string_view bytes) {
-                               if (parts_ == 1) BlobSink::write(bytes);
-                             },
-                             [] {}}) {}
-
-// What is wrong is told once all has come, so that the client reads the answer.
-void FormFileSink::write(std::string_view bytes) {
+void FormBody::write(std::string_view bytes) {
   if (!problem_.empty()) return;
   try {
     reader_.write(bytes);
@@ -27,14 +18,39 @@ void FormFileSink::write(std::string_view bytes) {
   }
 }
 
-Blob FormFileSink::finish() {
+void FormBody::finish() {
   try {
     if (problem_.empty()) reader_.finish();
   } catch (const MultipartError& error) {
     problem_ = error.what();
   }
-  if (problem_.empty() && parts_ == 0) problem_ = "there is nothing in it";
   if (!problem_.empty()) throw Refusal(422, "the form cannot be read: " + problem_);
+}
+
+FormFileSink::FormFileSink(BlobStore& store, std::uint64_t limit, const std::string& content_type)
+    : BlobSink(store, limit),
+      store_(store),
+      form_(content_type, {[this](const PartHead& head) { begin(head); },
+                           [this](std::string_view bytes) { take(bytes); }, [] {}}) {}
+
+void FormFileSink::begin(const PartHead& head) {
+  const bool is_file = !head.file_name.empty();
+  is_taking_ = parts_ == 0 || (is_file && !has_file_);
+  if (is_taking_ && parts_ > 0) restart(store_);
+  if (is_taking_ && is_file) {
+    has_file_ = true;
+    file_name_ = head.file_name;
+  }
+  ++parts_;
+}
+
+void FormFileSink::take(std::string_view bytes) {
+  if (is_taking_) BlobSink::write(bytes);
+}
+
+Blob FormFileSink::finish() {
+  form_.finish();
+  if (parts_ == 0) throw Refusal(422, "the form cannot be read: there is nothing in it");
   return BlobSink::finish();
 }
 

@@ -17,23 +17,50 @@ class BlobSink : public BodySink {
   void write(std::string_view bytes) override { writer_->write(bytes); }
   virtual Blob finish() { return writer_->finish(); }
 
+ protected:
+  // What was written is thrown away.
+  void restart(BlobStore& store) { writer_ = store.write(); }
+
  private:
   std::unique_ptr<BlobWriter> writer_;
   std::uint64_t limit_;
 };
 
-// The first part of a form: there are clients that put the file they upload into one.
+// A form whose problems are told once all of it has come, so that the client reads the answer.
+class FormBody {
+ public:
+  // Throws MultipartError for a type that is no form's.
+  FormBody(const std::string& content_type, MultipartReader::Events events)
+      : reader_(content_type, std::move(events)) {}
+  void write(std::string_view bytes);
+  // No bytes follow. Throws Refusal (422) if it was no form.
+  void finish();
+
+ private:
+  MultipartReader reader_;
+  std::string problem_;
+};
+
+// The first part of a form that is a file, else the first: there are clients that put the file they
+// upload into one.
 class FormFileSink : public BlobSink {
  public:
   // Throws MultipartError for a type that is no form's.
   FormFileSink(BlobStore& store, std::uint64_t limit, const std::string& content_type);
-  void write(std::string_view bytes) override;
-  Blob finish() override;  // throws Refusal (422) if it was no form
+  void write(std::string_view bytes) override { form_.write(bytes); }
+  Blob finish() override;  // throws Refusal (422) if it was no form, or there is no part in it
+  const std::string& file_name() const { return file_name_; }
 
  private:
-  MultipartReader reader_;
+  void begin(const PartHead& head);
+  void take(std::string_view bytes);
+
+  BlobStore& store_;
+  FormBody form_;
   int parts_ = 0;
-  std::string problem_;
+  bool is_taking_ = false;  // what comes belongs to the part that is kept
+  bool has_file_ = false;
+  std::string file_name_;
 };
 
 // What the request's BlobSink has taken. Throws Refusal (404) if it has none.

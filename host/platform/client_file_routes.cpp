@@ -27,33 +27,18 @@ constexpr Micros never = 7'258'118'400'000'000;
 constexpr std::size_t longest_field = 64U << 10;
 const std::set<std::string, std::less<>> known_fields = {"filename", "metadata", "type"};
 
-// A form with a file in it. What is wrong with it is told once the whole has come, so that the
-// client reads the answer.
+// A form with a file in it.
 class FormSink : public BodySink {
  public:
   FormSink(BlobStore& store, const std::string& content_type, std::uint64_t limit)
-      : store_(store), limit_(limit), reader_(content_type, events()) {}
+      : store_(store), limit_(limit), form_(content_type, events()) {}
 
   std::uint64_t limit() const override { return limit_; }
-  void write(std::string_view bytes) override {
-    if (!problem_.empty()) return;
-    try {
-      reader_.write(bytes);
-    } catch (const MultipartError& error) {
-      problem_ = error.what();
-    }
-  }
+  void write(std::string_view bytes) override { form_.write(bytes); }
 
   // Throws Refusal (422).
   Blob finish() {
-    if (problem_.empty()) {
-      try {
-        reader_.finish();
-      } catch (const MultipartError& error) {
-        problem_ = error.what();
-      }
-    }
-    if (!problem_.empty()) throw Refusal(422, "the form cannot be read: " + problem_);
+    form_.finish();
     if (!content_) throw Refusal(422, "content: it is missing: the part with the file", "content");
     return content_->finish();
   }
@@ -86,12 +71,11 @@ class FormSink : public BodySink {
 
   BlobStore& store_;
   std::uint64_t limit_;
-  MultipartReader reader_;
+  FormBody form_;
   std::string current_;
   PartHead head_;
   std::unique_ptr<BlobWriter> content_;
   std::map<std::string, std::string> fields_;
-  std::string problem_;
 };
 
 Json read_metadata(const std::string& text) {

@@ -6,6 +6,7 @@
 #include "host/platform/blob_sink.hpp"
 #include "host/platform/file_answer.hpp"
 #include "host/platform/prediction_host.hpp"
+#include "host/platform/request_fields.hpp"
 
 namespace dream::host {
 namespace {
@@ -42,10 +43,20 @@ ApiAnswer keep_output(PlatformCore& core, Request& request, const std::string& i
   return answer;
 }
 
+// Of {"filename": "data.zip"}; clients that say nothing bring an archive of pictures.
+std::string name_in(const std::string& body) {
+  constexpr std::size_t longest = 1000;
+  const Json json = Json::parse(body, nullptr, false);
+  const auto name = json.is_object() ? text_field(json, "filename", longest) : std::nullopt;
+  return name ? plain_name(*name) : "data.zip";
+}
+
 }  // namespace
 
 void PlatformApi::add_file_routes(const AddRoute& add, const AddUpload& add_upload) {
-  add("POST", "/v1/upload/{name}", bound(&PlatformApi::begin_upload));
+  const auto open_form = [this](const Request& head) { return open_upload_form(head); };
+  for (const char* pattern : {"/v1/upload", "/v1/upload/{name}"})
+    add_upload("POST", pattern, open_form, bound(&PlatformApi::begin_upload));
   add("GET", "/files/{capability}/{name}", bound(&PlatformApi::get_file));
   add("GET", "/weights/{capability}/{name}", bound(&PlatformApi::get_weights));
   add_upload("PUT", "/uploads/{capability}/{name}",
@@ -59,19 +70,47 @@ void PlatformApi::add_file_routes(const AddRoute& add, const AddUpload& add_uplo
              bound(&PlatformApi::finish_host_output));
 }
 
+// There are clients that send the file itself at once, in a form. Before the body is read: null
+// leaves it in memory, where it is small.
+std::shared_ptr<BodySink> PlatformApi::open_upload_form(const Request& head) {
+  const std::string* const type = head.header("content-type");
+  if (type == nullptr || !lower(*type).starts_with("multipart/form-data")) return nullptr;
+  try {
+    core_.options.accounts.of(head);
+    return std::make_shared<FormFileSink>(*core_.blobs, core_.options.limits.upload_bytes, *type);
+  } catch (const Refusal&) {
+    return nullptr;
+  } catch (const MultipartError&) {
+    return nullptr;
+  }
+}
+
+// With a name in the path, in a JSON object ("filename"), or that of the file in a form.
 ApiAnswer PlatformApi::begin_upload(Request& request) {
   const std::string account = core_.options.accounts.of(request);
   check_account_bytes(core_, account, "uploads");
+  const auto form = std::dynamic_pointer_cast<FormFileSink>(request.sink);
   const std::string* const type = request.header("content-type");
+  const bool is_form = type != nullptr && lower(*type).starts_with("multipart/form-data");
+  if (is_form && !form) throw Refusal(422, "the form cannot be read: it names no boundary");
   FileRecord file;
   file.id = new_id();
   file.account = account;
   file.purpose = upload_purpose;
-  file.name = plain_name(request.parameters.at("name"));
-  file.content_type = type != nullptr && type->find("json") == std::string::npos && !type->empty()
+  const auto named = request.parameters.find("name");
+  file.name = named != request.parameters.end() ? plain_name(named->second)
+              : form                            ? plain_name(form->file_name())
+                                                : name_in(request.body);
+  file.content_type = type != nullptr && type->find("json") == std::string::npos &&
+                              !type->empty() && !is_form
                           ? *type
                           : std::string(media_type_of(file.name));
   file.created_at = now_micros();
+  if (form) {
+    const Blob blob = form->finish();
+    file.sha256 = blob.sha256;
+    file.bytes = static_cast<std::int64_t>(blob.bytes);
+  }
   core_.files.add(file);
   const std::string base = base_of(core_.options, request);
   const Micros window = std::chrono::duration_cast<std::chrono::microseconds>(
@@ -79,8 +118,12 @@ ApiAnswer PlatformApi::begin_upload(Request& request) {
                             .count();
   const std::string capability =
       core_.capabilities.make_until(upload_purpose, file.id, file.created_at + window);
-  return {json_answer(200, {{"upload_url", base + "/uploads/" + capability + "/" + file.name},
-                            {"serving_url", core_.file_url(base, file)}})};
+  const std::string serving = core_.file_url(base, file);
+  Json urls = {{"upload_url", base + "/uploads/" + capability + "/" + file.name},
+               {"serving_url", serving}};
+  // What clients that need no name in the path look for.
+  if (named == request.parameters.end()) urls["url"] = urls["final_url"] = serving;
+  return {json_answer(200, urls)};
 }
 
 // Before the body is read: null lets the handler refuse it.

@@ -38,16 +38,19 @@ int free_port() {
 }  // namespace
 
 LocalHost::LocalHost(const std::string& template_name, std::vector<std::string> arguments,
-                     AddressRule rule, const std::string& local_url) {
+                     const std::string& upload_url, AddressRule rule,
+                     const std::string& local_url) {
   const std::string port = std::to_string(free_port());
   url_ = "http://127.0.0.1:" + port;
   SpawnSpec spec;
   spec.program = install_prefix() / "bin" / "dream";
   spec.arguments = {"serve", template_name, "--host", "127.0.0.1", "--port", port};
   spec.arguments.insert(spec.arguments.end(), arguments.begin(), arguments.end());
+  spec.environment = {"DREAM_UPLOAD_URL=" + upload_url};
   if (rule == AddressRule::public_only) {
     spec.arguments.emplace_back("--public-urls-only");
-    spec.environment = {"DREAM_TRUSTED_ADDRESS=" + local_url.substr(local_url.find("://") + 3)};
+    spec.environment.push_back("DREAM_TRUSTED_ADDRESS=" +
+                               local_url.substr(local_url.find("://") + 3));
   }
   spec.stdout_fd = STDERR_FILENO;
   spec.stderr_fd = STDERR_FILENO;

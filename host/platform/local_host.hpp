@@ -15,9 +15,10 @@ class LocalHost {
  public:
   // Serves `template_name` with more arguments of `dream serve`. It ends with the calling thread
   // at the latest, sees none of the platform's secrets, and fetches what clients name by `rule`
-  // alone, but for files of the platform itself, `local_url`. Throws std::runtime_error.
+  // alone, but for files of the platform itself, `local_url`. Outputs go to `upload_url`, which
+  // lets whoever knows it put files: it is in no command line. Throws std::runtime_error.
   LocalHost(const std::string& template_name, std::vector<std::string> arguments,
-            AddressRule rule, const std::string& local_url);
+            const std::string& upload_url, AddressRule rule, const std::string& local_url);
   ~LocalHost();
   LocalHost(const LocalHost&) = delete;
   LocalHost& operator=(const LocalHost&) = delete;

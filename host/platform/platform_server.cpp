@@ -50,11 +50,11 @@ class PlatformServer {
 
   int run() {
     const int port = server_.listen(options_.host, options_.port);
-    const bool everywhere = options_.host == "0.0.0.0" || options_.host == "::";
-    core_.local_url =
-        fmt::format("http://{}:{}", everywhere ? "127.0.0.1" : options_.host, port);
+    core_.local_url = "http://" + server_.local_authority();
     core_.own_url = options_.public_url.empty() ? core_.local_url : options_.public_url;
-    spdlog::info("platform on http://{}:{}", options_.host, port);
+    const bool is_six = options_.host.find(':') != std::string::npos;
+    spdlog::info("platform on http://{}{}{}:{}", is_six ? "[" : "", options_.host,
+                 is_six ? "]" : "", port);
     if (options_.accounts.empty())
       spdlog::info("there are no tokens (DREAM_API_TOKENS): whoever reaches this address may do "
                    "everything, so it is one of this machine alone");

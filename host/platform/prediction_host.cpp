@@ -101,12 +101,11 @@ PredictionHost::PredictionHost(PlatformCore& core, HostKind kind, const std::str
   const std::string outputs =
       core_.local_url + "/host-outputs/" + core_.capabilities.make(host_output_purpose, id);
   std::vector<std::string> arguments{"--weights",     weights_.path.string(),
-                                     "--upload-url",  outputs,
                                      "--ready-file",  ready_file_.string(),
                                      "--concurrency", "1"};
   if (hardware == "cpu") arguments.insert(arguments.end(), {"--device", "cpu"});
-  local_ = std::make_unique<LocalHost>(name, std::move(arguments), core_.options.addresses,
-                                       core_.local_url);
+  local_ = std::make_unique<LocalHost>(name, std::move(arguments), outputs,
+                                       core_.options.addresses, core_.local_url);
 }
 
 PredictionHost::~PredictionHost() {

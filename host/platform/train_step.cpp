@@ -86,10 +86,9 @@ class TrainerRun {
   void open() {
     PlatformCore& core = context_.core();
     if (!trainer_.template_name.empty())
-      local_.emplace(trainer_.template_name,
-                     std::vector<std::string>{"--x-mode", "train", "--upload-url",
-                                              core.own_url + "/outputs/" + capability()},
-                     core.options.addresses, core.local_url);
+      local_.emplace(trainer_.template_name, std::vector<std::string>{"--x-mode", "train"},
+                     core.local_url + "/outputs/" + capability(), core.options.addresses,
+                     core.local_url);
     cog_.emplace(local_ ? local_->url() : trainer_.url, context_.ended());
   }
 
@@ -134,7 +133,8 @@ class TrainerRun {
     const Json input =
         core.reachable(Json::parse(context_.training().input), context_.training().account,
                        local_ ? core.local_url : core.own_url);
-    const std::string webhook = context_.core().own_url + "/callbacks/" + capability();
+    const std::string webhook =
+        (local_ ? core.local_url : core.own_url) + "/callbacks/" + capability();
     const auto limit = Clock::now() + setup_limit;
     auto answered = Clock::now();
     while (Clock::now() < limit) {

@@ -135,9 +135,14 @@ class Hunt:
             found = subprocess.run(["pgrep", "-a", "-P", str(platform.process.pid), "-f",
                                     "dream serve"], capture_output=True, text=True).stdout
             for line in found.splitlines():
-                training = re.search(r"/outputs/([a-z0-9]{26})\.", line)
+                process = int(line.split()[0])
+                try:
+                    seen = pathlib.Path(f"/proc/{process}/environ").read_text()
+                except OSError:
+                    continue  # it has just ended
+                training = re.search(r"/outputs/([a-z0-9]{26})\.", seen)
                 if training and self.first_try(training[1]):
-                    os.kill(int(line.split()[0]), signal.SIGKILL)
+                    os.kill(process, signal.SIGKILL)
                     return True
         return False
 

@@ -186,3 +186,51 @@ def test_other_sites_may_not_use_a_browser_of_this_machine(platform):
         assert answer.status == 403 and "this machine alone" in answer.json["detail"], headers
     own = {"Origin": f"http://127.0.0.1:{platform.port}"}
     assert platform.post("/v1/trainings", {}, headers=own).status == 422
+
+
+def form(data, name="file", file_name="my pictures.zip", before=""):
+    head = f'--frontier\r\nContent-Disposition: form-data; name="{name}"; filename="{file_name}"'
+    body = (before + head + "\r\nContent-Type: application/zip\r\n\r\n").encode() + data
+    return body + b"\r\n--frontier--\r\n", {"Content-Type": "multipart/form-data; boundary=frontier"}
+
+
+def fetched(platform, url):
+    return platform.request("GET", url.split(f":{platform.port}", 1)[1])
+
+
+@pytest.mark.parametrize("path, name", [("/v1/upload", "my_pictures.zip"),
+                                        ("/v1/upload/data.zip", "data.zip")])
+def test_an_upload_as_a_form(platform, path, name):
+    field = '--frontier\r\nContent-Disposition: form-data; name="purpose"\r\n\r\ntraining\r\n'
+    for before in ("", field):
+        body, kind = form(b"PK pictures", before=before)
+        answer = platform.post(path, body, headers=kind)
+        assert answer.status == 200, answer.text
+        urls = answer.json
+        assert urls["serving_url"].endswith("/" + name) and urls["upload_url"].endswith("/" + name)
+        assert (urls.get("url") == urls.get("final_url") == urls["serving_url"]) == \
+            (path == "/v1/upload")
+        assert fetched(platform, urls["serving_url"]).text == "PK pictures"
+        # What such a client may do next replaces it.
+        put = platform.request("PUT", urls["upload_url"].split(f":{platform.port}", 1)[1], b"new")
+        assert put.status == 200 and fetched(platform, urls["serving_url"]).text == "new"
+
+
+@pytest.mark.parametrize("body, name", [({"filename": "a b.zip"}, "a_b.zip"), ({}, "data.zip"),
+                                        (None, "data.zip")])
+def test_an_upload_without_a_name(platform, body, name):
+    urls = platform.post("/v1/upload", body).json
+    assert urls["serving_url"].endswith("/" + name)
+    assert fetched(platform, urls["serving_url"]).status == 404
+    path = urls["upload_url"].split(f":{platform.port}", 1)[1]
+    assert platform.request("PUT", path, b"PK").status == 200
+    assert fetched(platform, urls["url"]).text == "PK"
+
+
+def test_upload_forms_that_are_none(platform):
+    good, kind = form(b"x")
+    for body, headers, words in ((good[:-20], kind, "boundary"), (b"--frontier--\r\n", kind, ""),
+                                 (good, {"Content-Type": "multipart/form-data"}, "boundary")):
+        answer = platform.post("/v1/upload", body, headers=headers)
+        assert answer.status == 422 and words in answer.json["detail"], answer.text
+    assert platform.post("/v1/upload", {"filename": 7}).status == 422

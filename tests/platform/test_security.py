@@ -1,5 +1,7 @@
 """Who may do what, and what is never told."""
 
+import http.client
+import os
 import socket
 import subprocess
 
@@ -110,3 +112,69 @@ def test_a_body_that_stops_leaves_nothing(platform):
     assert answer.status == 200
     from harness import wait_until
     wait_until(lambda: not list((platform.data / "blobs/incoming").iterdir()))
+
+
+def command_lines(parent):
+    children = f"/proc/{parent}/task"
+    for thread in os.listdir(children):
+        for pid in open(f"{children}/{thread}/children").read().split():
+            try:
+                yield open(f"/proc/{pid}/cmdline", "rb").read().decode()
+            except OSError:
+                pass
+
+
+def test_capabilities_are_in_no_command_line(tmp_path, template):
+    env = {"DREAM_TEMPLATE_PATH": str(BUILD / "lib/dream/test_templates")}
+    with Platform(tmp_path / "data", template=template, env=env,
+                  args=["--trainer", "mine=template:returns_weights"]) as platform:
+        identity = platform.create(trainer_version="mine", input={
+            "instance_prompt": "x", "steps": 100_000, "instance_data": platform.upload()})
+        platform.wait_status(identity, "processing")
+        serving = [line for line in command_lines(platform.process.pid) if "serve" in line]
+        assert serving and not [line for line in serving if identity in line or "/outputs/" in line]
+        platform.post(f"/v1/trainings/{identity}/cancel")
+        platform.wait_end(identity)
+
+
+class Elsewhere(Platform):
+    """A platform on another address of this machine."""
+
+    def __init__(self, data, host, address, **options):
+        self.address = address
+        super().__init__(data, args=["--host", host, *options.pop("args", [])], **options)
+
+    def connection(self, timeout=30):
+        return http.client.HTTPConnection(self.address, self.port, timeout=timeout)
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("host, address, tokens", [
+    ("::1", "::1", ""), ("::", "::1", "a-token-of-anna"), ("localhost", "localhost", ""),
+    ("0.0.0.0", "127.0.0.1", "a-token-of-anna"), ("127.0.0.2", "127.0.0.2", "")])
+def test_local_hosts_reach_the_platform_on_any_address(tmp_path, template, host, address, tokens):
+    if ":" in host and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    env = {"DREAM_TEMPLATE_PATH": str(BUILD / "lib/dream/test_templates")}
+    with Elsewhere(tmp_path / "data", host, address, template=template, env=env, tokens=tokens,
+                   args=["--trainer", "mine=template:returns_weights", "--template",
+                         f"files={template}"]) as platform:
+        # Its output comes by an upload, its pictures by the trusted address.
+        identity = platform.create(trainer_version="mine", template_version="files", input={
+            "instance_prompt": "x", "instance_data": platform.upload()})
+        training = platform.wait_end(identity)
+        assert training["status"] == "succeeded", training
+        made = platform.post("/v1/predictions", {
+            "version": training["version"], "input": {"names": ["a.txt"], "content": "hello"}},
+            headers={"Prefer": "wait"}, timeout=90).json
+        assert made["status"] == "succeeded", made
+        path = made["output"][0].split(f":{platform.port}", 1)[1]
+        assert platform.get(path).text == "hello"
