@@ -33,7 +33,23 @@ struct ApiAnswer {
 };
 
 using ApiHandler = std::function<ApiAnswer(Request&)>;
-using AddRoute = std::function<void(const char* method, const char* pattern, ApiHandler handler)>;
+// What a handler may have to wait for: the database alone, or a store of files elsewhere, a
+// registry, a trainer. The latter run on threads of their own, so that the former answer meanwhile.
+enum class WaitsFor { database, others };
+
+class AddRoute {
+ public:
+  using Add = std::function<void(const char* method, const char* pattern, ApiHandler, WaitsFor)>;
+  explicit AddRoute(Add add) : add_(std::move(add)) {}
+  void operator()(const char* method, const char* pattern, ApiHandler handler,
+                  WaitsFor waits = WaitsFor::database) const {
+    add_(method, pattern, std::move(handler), waits);
+  }
+
+ private:
+  Add add_;
+};
+// What is uploaded may go to a store elsewhere.
 using AddUpload = std::function<void(const char* method, const char* pattern,
                                      Router::SinkOpener open, ApiHandler handler)>;
 

@@ -19,7 +19,7 @@ Json trainer_view(const Trainer& trainer) {
 
 void PlatformApi::add_catalogue_routes(const AddRoute& add) {
   add("GET", "/v1/trainers", bound(&PlatformApi::list_trainers));
-  add("GET", "/v1/trainers/{name}", bound(&PlatformApi::get_trainer));
+  add("GET", "/v1/trainers/{name}", bound(&PlatformApi::get_trainer), WaitsFor::others);
   add("GET", "/v1/templates", bound(&PlatformApi::list_templates));
 }
 

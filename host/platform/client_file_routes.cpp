@@ -111,8 +111,8 @@ void ReplicateApi::add_file_routes(const AddRoute& add, const AddUpload& add_upl
              bound(&ReplicateApi::create_file));
   add("GET", "/v1/files", bound(&ReplicateApi::list_files));
   add("GET", "/v1/files/{id}", bound(&ReplicateApi::get_file));
-  add("DELETE", "/v1/files/{id}", bound(&ReplicateApi::delete_file));
-  add("GET", "/v1/files/{id}/download", bound(&ReplicateApi::download_file));
+  add("DELETE", "/v1/files/{id}", bound(&ReplicateApi::delete_file), WaitsFor::others);
+  add("GET", "/v1/files/{id}/download", bound(&ReplicateApi::download_file), WaitsFor::others);
 }
 
 // Before the body is read: null lets the handler refuse it.

@@ -57,8 +57,8 @@ void PlatformApi::add_file_routes(const AddRoute& add, const AddUpload& add_uplo
   const auto open_form = [this](const Request& head) { return open_upload_form(head); };
   for (const char* pattern : {"/v1/upload", "/v1/upload/{name}"})
     add_upload("POST", pattern, open_form, bound(&PlatformApi::begin_upload));
-  add("GET", "/files/{capability}/{name}", bound(&PlatformApi::get_file));
-  add("GET", "/weights/{capability}/{name}", bound(&PlatformApi::get_weights));
+  add("GET", "/files/{capability}/{name}", bound(&PlatformApi::get_file), WaitsFor::others);
+  add("GET", "/weights/{capability}/{name}", bound(&PlatformApi::get_weights), WaitsFor::others);
   add_upload("PUT", "/uploads/{capability}/{name}",
              [this](const Request& head) { return open_upload(upload_purpose, head); },
              bound(&PlatformApi::finish_upload));

@@ -12,7 +12,7 @@ namespace dream::host {
 
 void ReplicateApi::add_training_routes(const AddRoute& add) {
   add("POST", "/v1/models/{owner}/{name}/versions/{id}/trainings",
-      bound(&ReplicateApi::create_training));
+      bound(&ReplicateApi::create_training), WaitsFor::others);
 }
 
 ApiAnswer ReplicateApi::create_training(Request& request) {

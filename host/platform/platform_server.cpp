@@ -27,7 +27,8 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::size_t api_threads = 4;
+constexpr std::size_t api_threads = 4;     // for what waits for the database alone
+constexpr std::size_t other_threads = 16;  // for what may wait for others
 constexpr std::chrono::milliseconds look_every{100};  // for what an answer waits for
 
 class PlatformServer {
@@ -46,7 +47,10 @@ class PlatformServer {
     add_routes();
   }
 
-  ~PlatformServer() { pool_.join(); }
+  ~PlatformServer() {
+    pool_.join();
+    others_.join();
+  }
 
   int run() {
     const int port = server_.listen(options_.host, options_.port);
@@ -84,13 +88,15 @@ class PlatformServer {
   }
 
   void add_routes() {
-    const AddRoute add = [this](const char* method, const char* pattern, ApiHandler handler) {
-      router_.add(method, pattern, handled(limited(method, pattern, std::move(handler))));
-    };
+    const AddRoute add([this](const char* method, const char* pattern, ApiHandler handler,
+                              WaitsFor waits) {
+      router_.add(method, pattern, handled(limited(method, pattern, std::move(handler)), waits));
+    });
     const AddUpload add_upload = [this](const char* method, const char* pattern,
                                         Router::SinkOpener open, ApiHandler handler) {
       router_.add_upload(method, pattern, std::move(open),
-                         handled(limited(method, pattern, std::move(handler))));
+                         handled(limited(method, pattern, std::move(handler)),
+                                 WaitsFor::others));
     };
     api_.add_routes(add, add_upload);
     replicate_api_.add_routes(add, add_upload);
@@ -100,7 +106,7 @@ class PlatformServer {
         options_.accounts.of(request);  // whoever has a token
         return {{200, metrics_type, platform_metrics(read_totals(core_.pool), connections,
                                                      core_.retention.totals())}};
-      })(std::move(exchange));
+      }, WaitsFor::database)(std::move(exchange));
     });
     router_.add("GET", "/streams/{capability}", [this](std::shared_ptr<Exchange> exchange) {
       streams_.open(std::move(exchange));
@@ -133,10 +139,11 @@ class PlatformServer {
     return {problem_answer(refusal)};
   }
 
-  // On a thread of the pool; the answer goes out from here.
-  Handler handled(ApiHandler handler) {
-    return [this, handler = std::move(handler)](std::shared_ptr<Exchange> exchange) {
-      asio::post(pool_, [this, handler, exchange = std::move(exchange)]() mutable {
+  // On a thread of a pool; the answer goes out from here.
+  Handler handled(ApiHandler handler, WaitsFor waits) {
+    asio::thread_pool& pool = waits == WaitsFor::database ? pool_ : others_;
+    return [this, &pool, handler = std::move(handler)](std::shared_ptr<Exchange> exchange) {
+      asio::post(pool, [this, handler, exchange = std::move(exchange)]() mutable {
         auto answer = answer_of(handler, exchange->request());
         asio::post(io_, [this, exchange = std::move(exchange),
                          answer = std::move(answer)]() mutable {
@@ -193,6 +200,7 @@ class PlatformServer {
   const PlatformOptions& options_;
   asio::io_context io_{1};
   asio::thread_pool pool_{api_threads};
+  asio::thread_pool others_{other_threads};
   PlatformCore core_;
   StepEngine engine_;
   PredictionEngine predictions_;

@@ -166,6 +166,8 @@ ApiAnswer ReplicateApi::answer_when_ended(const std::string& id, std::chrono::se
   patience->look = [this, id, base, wait, now](bool is_over) -> std::optional<Response> {
     std::optional<StoredPrediction> prediction;
     try {
+      const auto seen = core_.predictions.revision(id);
+      if (seen && !is_terminal(seen->status) && !is_over) return std::nullopt;
       prediction = core_.predictions.find(id);
     } catch (const sql::Error& error) {  // it exists, whatever the database says at the moment
       spdlog::warn("waiting for a prediction: {}", error.what());

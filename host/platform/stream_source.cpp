@@ -11,9 +11,13 @@ namespace {
 struct TrainingMark {
   std::string status;  // as it was told
   std::int64_t log_byte = 0;
+  std::string revision = {};
 };
 
 StreamNews training_news(PlatformCore& core, const std::string& id, TrainingMark& mark) {
+  // Before the rest: what changes meanwhile is news again.
+  const std::string revision = core.trainings.revision(id);
+  if (!revision.empty() && revision == mark.revision) return {};
   const auto training = core.trainings.find(id);
   if (!training) return {"", true};
   StreamNews news;
@@ -27,7 +31,7 @@ StreamNews training_news(PlatformCore& core, const std::string& id, TrainingMark
   if (view.contains("steps")) told["steps"] = view["steps"];
   const std::string status = to_text(told);
   if (status != mark.status) news.events += stream_event("status", place, status);
-  mark = {status, logs.next};
+  mark = {status, logs.next, revision};
   news.ended = is_terminal(training->status);
   if (!news.ended) return news;
   const char* reason = training->status == training_status::canceled ? "canceled"
@@ -40,6 +44,7 @@ StreamNews training_news(PlatformCore& core, const std::string& id, TrainingMark
 struct PredictionMark {
   std::size_t items = 0;
   std::size_t log_byte = 0;
+  std::optional<StoredPredictions::Revision> revision = {};
 
   std::string place() const { return fmt::format("{}-{}", items, log_byte); }
 };
@@ -53,9 +58,13 @@ PredictionMark read_mark(const std::string& place) {
 
 StreamNews prediction_news(PlatformCore& core, const std::string& id, const std::string& base,
                            PredictionMark& mark) {
+  // Before the rest: what changes meanwhile is news again.
+  const auto revision = core.predictions.revision(id);
+  if (revision && revision == mark.revision) return {};
   const auto prediction = core.predictions.find(id);
   if (!prediction) return {"", true};
   StreamNews news;
+  mark.revision = revision;
   const Json view = stored_prediction_view(core, *prediction, base);
   const Json items = output_items(view.at("output"));
   // It was put back, and runs again from its beginning.

@@ -11,12 +11,12 @@
 namespace dream::host {
 
 void PlatformApi::add_training_routes(const AddRoute& add) {
-  add("POST", "/v1/trainings", bound(&PlatformApi::create_training));
+  add("POST", "/v1/trainings", bound(&PlatformApi::create_training), WaitsFor::others);
   add("GET", "/v1/trainings", bound(&PlatformApi::list_trainings));
   add("GET", "/v1/trainings/{id}", bound(&PlatformApi::get_training));
   add("POST", "/v1/trainings/{id}/cancel", bound(&PlatformApi::cancel_training));
   add("POST", "/v1/trainings/{id}/retry", bound(&PlatformApi::retry_training));
-  add("POST", "/callbacks/{capability}", bound(&PlatformApi::hear_trainer));
+  add("POST", "/callbacks/{capability}", bound(&PlatformApi::hear_trainer), WaitsFor::others);
 }
 
 ApiAnswer PlatformApi::create_training(Request& request) {

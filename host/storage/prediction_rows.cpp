@@ -42,7 +42,7 @@ bool end_prediction(sql::Database& database, const std::string& id,
   const auto ended = database.run(
       "UPDATE predictions SET status = $1, output = COALESCE($2, output), error = $3, "
       "logs = COALESCE($4, logs), metrics = COALESCE($5, metrics), completed_at = $6, "
-      "owner = NULL, lease_until = NULL "
+      "owner = NULL, lease_until = NULL, revision = revision + 1 "
       "WHERE id = $7 AND status IN ('starting', 'processing') AND attempt = COALESCE($8, attempt) "
       "RETURNING " + prediction_columns,
       result.status, result.output, result.error, result.logs, result.metrics, now_micros(), id,

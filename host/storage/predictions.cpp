@@ -39,6 +39,15 @@ std::optional<StoredPrediction> StoredPredictions::find(const std::string& id) {
   });
 }
 
+std::optional<StoredPredictions::Revision> StoredPredictions::revision(const std::string& id) {
+  return pool_.with([&](sql::Database& database) -> std::optional<Revision> {
+    const auto found =
+        database.run("SELECT revision, status FROM predictions WHERE id = $1", id);
+    if (found.first() == nullptr) return std::nullopt;
+    return Revision{found.first()->integer(0), found.first()->text(1)};
+  });
+}
+
 std::vector<StoredPrediction> StoredPredictions::list(const PredictionFilter& filter,
                                                       const std::optional<PageStart>& start,
                                                       std::int64_t limit) {

@@ -25,6 +25,14 @@ class StoredPredictions {
   // has `most_waiting` that no host has begun (0: no limit). Throws FileGone, BlobGone.
   bool create(const NewStoredPrediction& prediction, std::int64_t most_waiting);
   std::optional<StoredPrediction> find(const std::string& id);
+  // Of its output, logs and end: the same as before if nothing of them has changed. Nothing if there
+  // is no such prediction.
+  struct Revision {
+    std::int64_t number = 0;
+    std::string status;
+    bool operator==(const Revision&) const = default;
+  };
+  std::optional<Revision> revision(const std::string& id);
   std::vector<StoredPrediction> list(const PredictionFilter& filter,
                                      const std::optional<PageStart>& start, std::int64_t limit);
   // One that no host runs ends at once, otherwise its host is told. False for one that has ended.

@@ -7,7 +7,7 @@
 namespace dream::host {
 namespace {
 
-constexpr std::array<const char*, 4> steps{R"sql(
+constexpr std::array<const char*, 5> steps{R"sql(
 CREATE TABLE settings (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -263,6 +263,10 @@ INSERT INTO blobs (sha256, bytes)
                                               R"sql(
 ALTER TABLE deliveries ADD COLUMN receiver TEXT NOT NULL DEFAULT '';  -- host and port of the URL
 ALTER TABLE deliveries ADD COLUMN event TEXT NOT NULL DEFAULT 'completed';
+)sql",
+                                              R"sql(
+-- Counts what a stream has to tell, so that who watches reads the rest only then.
+ALTER TABLE predictions ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;
 )sql"};
 
 // Outside the numbered steps: it holds their number.

@@ -125,6 +125,25 @@ std::vector<Step> Trainings::steps(const std::string& id) {
   return pool_.with([&](sql::Database& database) { return find_steps(database, id); });
 }
 
+std::string Trainings::revision(const std::string& id) {
+  return pool_.with([&](sql::Database& database) {
+    std::string text;
+    const auto add = [&](const sql::Result& found, std::size_t columns) {
+      for (const auto& row : found.rows) {
+        for (std::size_t i = 0; i < columns; ++i) text += row.text(i) + '\n';
+      }
+    };
+    add(database.run("SELECT status, log_bytes, cancel_requested_at FROM trainings WHERE id = $1",
+                     id),
+        3);
+    add(database.run("SELECT status, attempt, progress, started_at, completed_at, error FROM steps "
+                     "WHERE training = $1 ORDER BY position",
+                     id),
+        6);
+    return text;
+  });
+}
+
 std::vector<Training> Trainings::list(const TrainingFilter& filter,
                                       const std::optional<PageStart>& start, std::int64_t limit) {
   return pool_.with([&](sql::Database& database) {

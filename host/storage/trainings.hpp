@@ -61,6 +61,9 @@ class Trainings {
   bool create(const NewTraining& training, std::int64_t most_active);
   std::optional<Training> find(const std::string& id);
   std::vector<Step> steps(const std::string& id);
+  // A text that differs after any change of its status, its steps or its log; empty if there is no
+  // such training.
+  std::string revision(const std::string& id);
   // Newest first, also when going backwards; at most `limit`.
   std::vector<Training> list(const TrainingFilter& filter, const std::optional<PageStart>& start,
                              std::int64_t limit);
