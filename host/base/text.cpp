@@ -75,4 +75,12 @@ std::string_view trimmed(std::string_view text, std::string_view spaces) {
   return text.substr(0, text.find_last_not_of(spaces) + 1);
 }
 
+bool is_lower_hex(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+bool is_sha256_hex(std::string_view text) {
+  return text.size() == 64 && is_lower_hex(text);
+}
+
 }  // namespace dream::host

@@ -21,6 +21,11 @@ std::string lower(std::string_view text);
 // Without any of `spaces` at its ends.
 std::string_view trimmed(std::string_view text, std::string_view spaces = " ");
 
+// Not empty, and digits and a to f alone.
+bool is_lower_hex(std::string_view text);
+// What a SHA-256 is written as: 64 lower-case hexadecimal digits.
+bool is_sha256_hex(std::string_view text);
+
 // Calls visit(part) for the parts of a list; stops when it returns true, which is the result. An
 // empty list has one part, which is empty.
 template <typename Visit>

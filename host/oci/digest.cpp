@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
-#include <algorithm>
 #include <array>
 #include <fstream>
 #include <vector>
 
+#include "host/base/text.hpp"
 #include "host/oci/errors.hpp"
 
 namespace dream::host::oci {
@@ -39,12 +39,8 @@ Digest Sha256::finish() {
 }
 
 std::optional<Digest> Digest::parse(std::string_view text) {
-  constexpr std::size_t digits = 64;
-  if (!text.starts_with(prefix) || text.size() != prefix.size() + digits) return std::nullopt;
-  const bool is_hex = std::ranges::all_of(text.substr(prefix.size()), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-  });
-  return is_hex ? std::optional(Digest(std::string(text))) : std::nullopt;
+  if (!text.starts_with(prefix) || !is_sha256_hex(text.substr(prefix.size()))) return std::nullopt;
+  return Digest(std::string(text));
 }
 
 Digest Digest::of(std::string_view bytes) {

@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "host/base/text.hpp"
+
 namespace dream::host {
 namespace {
 
@@ -25,8 +27,7 @@ const Aliases known_templates{{"0f5cfc3e", "controlnet-openpose"},
                               {"5e917c39", "vanilla"}};
 
 bool is_version_id(std::string_view text) {
-  return text.size() >= 8 && text.size() <= 64 &&
-         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return text.size() >= 8 && text.size() <= 64 && is_lower_hex(text);
 }
 
 std::pair<std::string, std::string> split_pair(const std::string& text, const char* form) {

@@ -17,11 +17,6 @@ namespace {
 constexpr char no_version[] =
     "version: the specified version does not exist, or you do not have permission to use it";
 
-bool is_version_id(std::string_view text) {
-  return text.size() == 64 &&
-         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 // As far as a host of the template has told what its inputs are; it looks at them itself anyway.
 void check_input(PlatformCore& core, const Version& version, const Json& input) {
   std::string field;
@@ -56,7 +51,7 @@ Version ReplicateApi::version_named(const std::string& text, const std::string& 
   const std::size_t colon = text.rfind(':');
   const std::string id = colon == std::string::npos ? text : text.substr(colon + 1);
   const std::string model = colon == std::string::npos ? "" : text.substr(0, colon);
-  if (is_version_id(id)) {
+  if (is_sha256_hex(id)) {
     for (auto& version : core_.models.versions_with_id(id)) {
       const std::string full_name = version.model_owner + "/" + version.model_name;
       if ((model.empty() || model == full_name) &&

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <vector>
 
+#include "host/base/text.hpp"
 #include "host/base/unique_fd.hpp"
 #include "host/s3/client.hpp"
 #include "host/s3/upload.hpp"
@@ -63,7 +64,7 @@ class S3Blobs : public BlobStore {
 
   std::optional<BlobFile> open(const std::string& sha256) override {
     if (auto file = hold(local_->open(sha256))) return file;
-    if (!is_sha256(sha256)) return std::nullopt;
+    if (!is_sha256_hex(sha256)) return std::nullopt;
     for (int tries = 0; tries < 3; ++tries) {
       if (!fetch(sha256)) return std::nullopt;
       make_room(sha256);
@@ -73,7 +74,7 @@ class S3Blobs : public BlobStore {
   }
 
   void remove(const std::string& sha256) override {
-    if (!is_sha256(sha256)) return;
+    if (!is_sha256_hex(sha256)) return;
     client_.expect({.method = "DELETE", .key = key_of(sha256), .limit = removal_limit},
                    "removing a blob", true);
     local_->remove(sha256);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "host/base/ids.hpp"
+#include "host/base/text.hpp"
 #include "host/base/unique_fd.hpp"
 #include "host/storage/blobs.hpp"
 #include "weights/sha256.hpp"
@@ -64,12 +65,12 @@ class BlobDirectory : public BlobStore {
   }
 
   std::optional<BlobFile> open(const std::string& sha256) override {
-    if (!is_sha256(sha256) || !fs::is_regular_file(path_of(sha256))) return std::nullopt;
+    if (!is_sha256_hex(sha256) || !fs::is_regular_file(path_of(sha256))) return std::nullopt;
     return BlobFile{path_of(sha256), nullptr};
   }
 
   void remove(const std::string& sha256) override {
-    if (is_sha256(sha256)) fs::remove(path_of(sha256));
+    if (is_sha256_hex(sha256)) fs::remove(path_of(sha256));
   }
 
   std::vector<std::string> idle_here(std::chrono::seconds age) override {
@@ -77,7 +78,7 @@ class BlobDirectory : public BlobStore {
     std::error_code gone;
     for (const auto& entry : fs::recursive_directory_iterator(folder_ / "sha256", gone)) {
       const std::string name = entry.path().filename().string();
-      if (!is_sha256(name)) continue;
+      if (!is_sha256_hex(name)) continue;
       const auto used = entry.last_write_time(gone);
       if (!gone && fs::file_time_type::clock::now() - used >= age) idle.push_back(name);
     }
@@ -158,11 +159,6 @@ std::unique_ptr<BlobWriter> BlobDirectory::write() {
 
 std::unique_ptr<BlobStore> open_blob_directory(const fs::path& folder, AnnounceBlob announce) {
   return std::make_unique<BlobDirectory>(folder, std::move(announce));
-}
-
-bool is_sha256(std::string_view text) {
-  return text.size() == 64 &&
-         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 }  // namespace dream::host

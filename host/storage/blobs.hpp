@@ -70,7 +70,4 @@ class BlobStore {
 std::unique_ptr<BlobStore> open_blob_directory(const std::filesystem::path& folder,
                                                AnnounceBlob announce = {});
 
-// 64 lower-case hexadecimal digits.
-bool is_sha256(std::string_view text);
-
 }  // namespace dream::host

@@ -67,6 +67,21 @@ class Row {
   std::vector<std::optional<std::string>> cells_;
 };
 
+// The columns of a row one after the other, as the statement names them. `row` outlives it.
+class Cells {
+ public:
+  explicit Cells(const Row& row) : row_(row) {}
+  bool is_null() { return row_.is_null(next_++); }
+  std::string text() { return row_.text(next_++); }
+  std::optional<std::string> maybe_text() { return row_.maybe_text(next_++); }
+  std::int64_t integer() { return row_.integer(next_++); }
+  std::optional<std::int64_t> maybe_integer() { return row_.maybe_integer(next_++); }
+
+ private:
+  const Row& row_;
+  std::size_t next_ = 0;
+};
+
 struct Result {
   std::vector<Row> rows;
   std::int64_t changed = 0;  // rows of an INSERT, UPDATE or DELETE

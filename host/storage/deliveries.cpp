@@ -28,22 +28,23 @@ std::string due_but(std::size_t receivers) {
 }
 
 Delivery to_delivery(const sql::Row& row) {
+  sql::Cells cells(row);
   Delivery delivery;
-  delivery.subject = row.text(0);
-  delivery.url = row.text(1);
-  delivery.body = row.text(2);
-  delivery.id = row.text(3);
-  delivery.status = row.text(4);
-  delivery.attempt = row.integer(5);
-  delivery.due_at = row.integer(6);
-  delivery.last_status = row.maybe_integer(7);
-  delivery.last_error = row.maybe_text(8);
-  delivery.created_at = row.integer(9);
-  delivery.completed_at = row.maybe_integer(10);
-  delivery.account = row.text(11);
-  delivery.tries = row.integer(12);
-  delivery.receiver = row.text(13);
-  delivery.event = row.text(14);
+  delivery.subject = cells.text();
+  delivery.url = cells.text();
+  delivery.body = cells.text();
+  delivery.id = cells.text();
+  delivery.status = cells.text();
+  delivery.attempt = cells.integer();
+  delivery.due_at = cells.integer();
+  delivery.last_status = cells.maybe_integer();
+  delivery.last_error = cells.maybe_text();
+  delivery.created_at = cells.integer();
+  delivery.completed_at = cells.maybe_integer();
+  delivery.account = cells.text();
+  delivery.tries = cells.integer();
+  delivery.receiver = cells.text();
+  delivery.event = cells.text();
   return delivery;
 }
 

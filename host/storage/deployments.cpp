@@ -8,9 +8,20 @@ const std::string columns =
     "release, created_at, released_at";
 
 Deployment to_deployment(const sql::Row& row) {
-  return {row.text(0),    row.text(1),    row.text(2),    row.text(3),
-          row.text(4),    row.text(5),    row.integer(6), row.integer(7),
-          row.integer(8), row.integer(9), row.integer(10)};
+  sql::Cells cells(row);
+  Deployment deployment;
+  deployment.owner = cells.text();
+  deployment.name = cells.text();
+  deployment.model_owner = cells.text();
+  deployment.model_name = cells.text();
+  deployment.version = cells.text();
+  deployment.hardware = cells.text();
+  deployment.min_instances = cells.integer();
+  deployment.max_instances = cells.integer();
+  deployment.release = cells.integer();
+  deployment.created_at = cells.integer();
+  deployment.released_at = cells.integer();
+  return deployment;
 }
 
 std::vector<Deployment> to_deployments(const std::vector<sql::Row>& rows) {

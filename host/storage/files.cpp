@@ -10,9 +10,20 @@ const std::string columns =
     "removed_at";
 
 FileRecord to_file(const sql::Row& row) {
-  return {row.text(0), row.text(1),    row.text(2),       row.text(3),    row.text(4),
-          row.text(5), row.integer(6), row.maybe_text(7), row.integer(8),
-          row.maybe_text(9), row.maybe_integer(10)};
+  sql::Cells cells(row);
+  FileRecord file;
+  file.id = cells.text();
+  file.account = cells.text();
+  file.purpose = cells.text();
+  file.name = cells.text();
+  file.content_type = cells.text();
+  file.metadata = cells.text();
+  file.bytes = cells.integer();
+  file.sha256 = cells.maybe_text();
+  file.created_at = cells.integer();
+  file.subject = cells.maybe_text();
+  file.removed_at = cells.maybe_integer();
+  return file;
 }
 
 }  // namespace

@@ -15,10 +15,23 @@ const std::string model_columns =
 const std::string model_id = "owner || '/' || name";
 
 Model to_model(const sql::Row& row) {
-  return {row.text(0),       row.text(1),       row.text(2),        row.text(3),
-          row.maybe_text(4), row.maybe_text(5), row.maybe_text(6),  row.maybe_text(7),
-          row.maybe_text(8), row.maybe_text(9), row.maybe_text(10), row.maybe_text(11),
-          row.integer(12),   row.integer(13)};
+  sql::Cells cells(row);
+  Model model;
+  model.owner = cells.text();
+  model.name = cells.text();
+  model.account = cells.text();
+  model.visibility = cells.text();
+  model.description = cells.maybe_text();
+  model.hardware = cells.maybe_text();
+  model.github_url = cells.maybe_text();
+  model.paper_url = cells.maybe_text();
+  model.license_url = cells.maybe_text();
+  model.cover_image_url = cells.maybe_text();
+  model.readme = cells.maybe_text();
+  model.default_example = cells.maybe_text();
+  model.run_count = cells.integer();
+  model.created_at = cells.integer();
+  return model;
 }
 
 std::vector<Model> to_models(const std::vector<sql::Row>& rows) {
@@ -45,18 +58,18 @@ std::string anywhere(const std::string& text) {
 
 Version to_version(const sql::Row& row) {
   Version version;
-  std::size_t next = 0;
-  version.id = row.text(next++);
-  version.model_owner = row.text(next++);
-  version.model_name = row.text(next++);
-  version.image = row.text(next++);
-  version.weights = row.text(next++);
-  version.template_name = row.text(next++);
-  version.training = row.maybe_text(next++);
-  version.notes = row.maybe_text(next++);
-  version.cog_version = row.maybe_text(next++);
-  version.schema = row.maybe_text(next++);
-  version.created_at = row.integer(next++);
+  sql::Cells cells(row);
+  version.id = cells.text();
+  version.model_owner = cells.text();
+  version.model_name = cells.text();
+  version.image = cells.text();
+  version.weights = cells.text();
+  version.template_name = cells.text();
+  version.training = cells.maybe_text();
+  version.notes = cells.maybe_text();
+  version.cog_version = cells.maybe_text();
+  version.schema = cells.maybe_text();
+  version.created_at = cells.integer();
   return version;
 }
 

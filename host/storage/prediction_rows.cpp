@@ -9,30 +9,30 @@ const std::string prediction_columns =
 
 StoredPrediction to_prediction(const sql::Row& row) {
   StoredPrediction prediction;
-  std::size_t next = 0;
-  prediction.id = row.text(next++);
-  prediction.account = row.text(next++);
-  prediction.model_owner = row.text(next++);
-  prediction.model_name = row.text(next++);
-  prediction.version = row.text(next++);
-  prediction.kind.deployment = row.maybe_text(next++);
-  prediction.kind.template_name = row.text(next++);
-  prediction.kind.weights = row.text(next++);
-  prediction.input = row.text(next++);
-  prediction.webhook = row.maybe_text(next++);
-  prediction.webhook_events = row.maybe_text(next++);
-  prediction.deadline = row.maybe_integer(next++);
-  prediction.status = row.text(next++);
-  prediction.output = row.maybe_text(next++);
-  prediction.error = row.maybe_text(next++);
-  prediction.logs = row.text(next++);
-  prediction.metrics = row.maybe_text(next++);
-  prediction.attempt = row.integer(next++);
-  prediction.owner = row.maybe_text(next++);
-  prediction.created_at = row.integer(next++);
-  prediction.started_at = row.maybe_integer(next++);
-  prediction.completed_at = row.maybe_integer(next++);
-  prediction.cancel_requested = !row.is_null(next++);
+  sql::Cells cells(row);
+  prediction.id = cells.text();
+  prediction.account = cells.text();
+  prediction.model_owner = cells.text();
+  prediction.model_name = cells.text();
+  prediction.version = cells.text();
+  prediction.kind.deployment = cells.maybe_text();
+  prediction.kind.template_name = cells.text();
+  prediction.kind.weights = cells.text();
+  prediction.input = cells.text();
+  prediction.webhook = cells.maybe_text();
+  prediction.webhook_events = cells.maybe_text();
+  prediction.deadline = cells.maybe_integer();
+  prediction.status = cells.text();
+  prediction.output = cells.maybe_text();
+  prediction.error = cells.maybe_text();
+  prediction.logs = cells.text();
+  prediction.metrics = cells.maybe_text();
+  prediction.attempt = cells.integer();
+  prediction.owner = cells.maybe_text();
+  prediction.created_at = cells.integer();
+  prediction.started_at = cells.maybe_integer();
+  prediction.completed_at = cells.maybe_integer();
+  prediction.cancel_requested = !cells.is_null();
   return prediction;
 }
 

@@ -12,31 +12,31 @@ const std::string training_columns =
 
 Training to_training(const sql::Row& row) {
   Training training;
-  std::size_t next = 0;
-  training.id = row.text(next++);
-  training.origin = row.text(next++);
-  training.account = row.text(next++);
-  training.input = row.text(next++);
-  training.model_owner = row.text(next++);
-  training.model_name = row.text(next++);
-  training.trainer = row.text(next++);
-  training.template_name = row.text(next++);
-  training.trainer_version = row.maybe_text(next++);
-  training.template_version = row.maybe_text(next++);
-  training.weights_url = row.maybe_text(next++);
-  training.notes = row.maybe_text(next++);
-  training.webhook = row.maybe_text(next++);
-  training.webhook_events = row.maybe_text(next++);
-  training.status = row.text(next++);
-  training.created_at = row.integer(next++);
-  training.started_at = row.maybe_integer(next++);
-  training.completed_at = row.maybe_integer(next++);
-  training.cancel_requested = !row.is_null(next++);
-  training.error = row.maybe_text(next++);
-  training.failed_step = row.maybe_text(next++);
-  training.weights = row.maybe_text(next++);
-  training.version = row.maybe_text(next++);
-  training.log_bytes = row.integer(next++);
+  sql::Cells cells(row);
+  training.id = cells.text();
+  training.origin = cells.text();
+  training.account = cells.text();
+  training.input = cells.text();
+  training.model_owner = cells.text();
+  training.model_name = cells.text();
+  training.trainer = cells.text();
+  training.template_name = cells.text();
+  training.trainer_version = cells.maybe_text();
+  training.template_version = cells.maybe_text();
+  training.weights_url = cells.maybe_text();
+  training.notes = cells.maybe_text();
+  training.webhook = cells.maybe_text();
+  training.webhook_events = cells.maybe_text();
+  training.status = cells.text();
+  training.created_at = cells.integer();
+  training.started_at = cells.maybe_integer();
+  training.completed_at = cells.maybe_integer();
+  training.cancel_requested = !cells.is_null();
+  training.error = cells.maybe_text();
+  training.failed_step = cells.maybe_text();
+  training.weights = cells.maybe_text();
+  training.version = cells.maybe_text();
+  training.log_bytes = cells.integer();
   return training;
 }
 
@@ -46,22 +46,22 @@ const std::string step_columns =
 
 Step to_step(const sql::Row& row) {
   Step step;
-  std::size_t next = 0;
-  step.training = row.text(next++);
-  step.position = row.integer(next++);
-  step.name = row.text(next++);
-  step.status = row.text(next++);
-  step.attempt = row.integer(next++);
-  step.takeovers = row.integer(next++);
-  step.due_at = row.integer(next++);
-  step.owner = row.maybe_text(next++);
-  step.lease_until = row.maybe_integer(next++);
-  step.checkpoint = row.text(next++);
-  step.progress = row.maybe_text(next++);
-  step.started_at = row.maybe_integer(next++);
-  step.completed_at = row.maybe_integer(next++);
-  step.error = row.maybe_text(next++);
-  step.left_at = row.maybe_integer(next++);
+  sql::Cells cells(row);
+  step.training = cells.text();
+  step.position = cells.integer();
+  step.name = cells.text();
+  step.status = cells.text();
+  step.attempt = cells.integer();
+  step.takeovers = cells.integer();
+  step.due_at = cells.integer();
+  step.owner = cells.maybe_text();
+  step.lease_until = cells.maybe_integer();
+  step.checkpoint = cells.text();
+  step.progress = cells.maybe_text();
+  step.started_at = cells.maybe_integer();
+  step.completed_at = cells.maybe_integer();
+  step.error = cells.maybe_text();
+  step.left_at = cells.maybe_integer();
   return step;
 }
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from harness import BUILD, ROOT, free_port, wait_until
@@ -253,6 +254,27 @@ def test_the_store_is_away(run, store, proxy):
         assert fetch(platform, url)[0] == 503
         assert 2 < time.monotonic() - begun < 30
         assert platform.get("/v1/trainings").status == 200
+
+
+def late(handler):
+    """The answer of the store, after three seconds."""
+    body = handler.read_body()
+    time.sleep(3)
+    handler.reply(*handler.ask_registry(body))
+
+
+def test_a_slow_store_does_not_hold_the_rest(run, proxy):
+    with run() as platform:
+        url = platform.upload()
+        forget_copies(platform)
+        proxy.faults.append(Fault("GET", "sha256", late, times=99))
+        with ThreadPoolExecutor(12) as clients:
+            fetching = [clients.submit(fetch, platform, url) for _ in range(12)]
+            wait_until(lambda: proxy.count("GET", "sha256") > 4, 10, "downloads on their way")
+            begun = time.monotonic()
+            assert platform.get("/v1/trainings").status == 200
+            assert time.monotonic() - begun < 2 and not any(done.done() for done in fetching)
+            assert {done.result()[0] for done in fetching} == {200}
 
 
 def test_trainers_that_it_starts_do_not_see_the_secret(tmp_path, store, prefix, template):
