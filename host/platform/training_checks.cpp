@@ -70,7 +70,7 @@ NewTraining new_training(const TrainingRequest& wanted, const std::string& accou
 
 Training keep_training(PlatformCore& core, NewTraining training) {
   const std::int64_t most = core.options.limits.account_trainings;
-  Json inputs = {Json::parse(training.input), training.weights_url.value_or("")};
+  const Json inputs = {Json::parse(training.input), training.weights_url.value_or("")};
   training.files = core.files_in(inputs, training.account);
   if (core.trainings.create(training, most)) {
     Training begun = core.trainings.find(training.id).value();

@@ -79,14 +79,14 @@ std::vector<std::string> WebhookDelivery::full_receivers() {
   std::erase_if(receivers_, [&](const auto& each) {
     return each.second.running == 0 && now - each.second.seen > remembered;
   });
-  int slow = 0;
+  int held_by_slow = 0;
   for (const auto& [name, receiver] : receivers_)
-    slow += receiver.pace == Pace::slow ? receiver.running : 0;
+    held_by_slow += receiver.pace == Pace::slow ? receiver.running : 0;
   std::vector<std::string> full;
   for (const auto& [name, receiver] : receivers_) {
     const bool is_slow = receiver.pace == Pace::slow;
     if (receiver.running >= (receiver.pace == Pace::quick ? most_of_one : 1) ||
-        (is_slow && slow >= most_slow))
+        (is_slow && held_by_slow >= most_slow))
       full.push_back(name);
   }
   return full;

@@ -65,11 +65,9 @@ Micros before(const std::optional<Micros>& time) {
   return time ? now_micros() - *time : 0;
 }
 
-// work() says how many it found; fewer than a batch are the last ones.
-template <typename Work>
-void in_batches(const Retention::GoOn& go_on, Work&& work) {
-  while (go_on() && work() == batch) {
-  }
+// Rows that others hold are passed over.
+std::string locking(sql::Database& database, const std::string& select) {
+  return select + std::string(database.skip_locked());
 }
 
 }  // namespace
@@ -83,6 +81,18 @@ Removed& Removed::operator+=(const Removed& more) {
   blobs += more.blobs;
   blob_bytes += more.blob_bytes;
   return *this;
+}
+
+// work(Database&) says how many it has removed; fewer than a batch are the last ones.
+template <typename Work>
+std::int64_t Retention::in_batches(const GoOn& go_on, Work&& work) {
+  std::int64_t all = 0;
+  while (go_on()) {
+    const std::int64_t some = pool_.transact(work);
+    all += some;
+    if (some < batch) break;
+  }
+  return all;
 }
 
 Removed Retention::counted(const Removed& removed) {
@@ -99,8 +109,10 @@ Removed Retention::totals() const {
 // Counted one by one: what comes after may fail.
 Removed Retention::run(const GoOn& go_on) {
   Removed all;
-  if (rules_.trainings) all += counted({.trainings = remove_trainings(go_on)});
-  if (rules_.predictions) all += counted({.predictions = remove_predictions(go_on)});
+  all += counted({.trainings = remove_ended("trainings", keeps_training,
+                                            before(rules_.trainings), go_on)});
+  all += counted({.predictions = remove_ended("predictions", keeps_prediction,
+                                              before(rules_.predictions), go_on)});
   all += counted({.files = remove_files(go_on)});
   // The last one of a training is a step of it, and stays with it.
   all += counted({.webhooks = remove_simple(
@@ -117,92 +129,50 @@ Removed Retention::run(const GoOn& go_on) {
 
 // Rows are locked before it is asked again what keeps them: by then whoever was about to change
 // that has done so, or finds the row gone.
-std::int64_t Retention::remove_trainings(const GoOn& go_on) {
-  std::int64_t removed = 0;
-  in_batches(go_on, [&] {
-    return pool_.transact([&](sql::Database& database) {
-      const auto ids = texts_of(database.run(
-          fmt::format("SELECT id FROM trainings WHERE status IN ('succeeded', 'failed', "
-                      "'canceled') AND completed_at < $1 AND NOT {} LIMIT {}{}",
-                      keeps_training, batch, database.skip_locked()),
-          before(rules_.trainings)));
-      std::int64_t gone = 0;
-      for (const auto& id : ids) {
-        if (database.run("DELETE FROM trainings WHERE id = $1 AND NOT " + keeps_training, id)
-                .changed == 0)
-          continue;
-        ++gone;
-        database.run("DELETE FROM deliveries WHERE subject = $1", id);
-        database.run("DELETE FROM file_uses WHERE subject = $1", id);
-      }
-      removed += gone;
-      return gone;
-    });
+std::int64_t Retention::remove_ended(const std::string& table, const std::string& keeps,
+                                     Micros before, const GoOn& go_on) {
+  const std::string ended = fmt::format(
+      "SELECT id FROM {} WHERE status IN ('succeeded', 'failed', 'canceled') AND completed_at < $1 "
+      "AND NOT {} LIMIT {}",
+      table, keeps, batch);
+  return in_batches(go_on, [&](sql::Database& database) {
+    std::int64_t gone = 0;
+    for (const auto& id : texts_of(database.run(locking(database, ended), before))) {
+      if (database.run(fmt::format("DELETE FROM {} WHERE id = $1 AND NOT {}", table, keeps), id)
+              .changed == 0)
+        continue;
+      ++gone;
+      database.run("DELETE FROM deliveries WHERE subject = $1", id);
+      database.run("DELETE FROM file_uses WHERE subject = $1", id);
+    }
+    return gone;
   });
-  return removed;
-}
-
-std::int64_t Retention::remove_predictions(const GoOn& go_on) {
-  std::int64_t removed = 0;
-  in_batches(go_on, [&] {
-    return pool_.transact([&](sql::Database& database) {
-      const auto ids = texts_of(database.run(
-          fmt::format("SELECT id FROM predictions WHERE status IN ('succeeded', 'failed', "
-                      "'canceled') AND completed_at < $1 AND NOT {} LIMIT {}{}",
-                      keeps_prediction, batch, database.skip_locked()),
-          before(rules_.predictions)));
-      std::int64_t gone = 0;
-      for (const auto& id : ids) {
-        if (database.run("DELETE FROM predictions WHERE id = $1 AND NOT " + keeps_prediction, id)
-                .changed == 0)
-          continue;
-        ++gone;
-        database.run("DELETE FROM file_uses WHERE subject = $1", id);
-      }
-      removed += gone;
-      return gone;
-    });
-  });
-  return removed;
 }
 
 std::int64_t Retention::remove_files(const GoOn& go_on) {
-  std::int64_t removed = 0;
-  in_batches(go_on, [&] {
-    return pool_.transact([&](sql::Database& database) {
-      const Micros old = before(rules_.files);
-      const Micros unused = before(rules_.uploads);
-      const auto ids = texts_of(database.run(
-          fmt::format("SELECT id FROM files WHERE {} LIMIT {}{}", file_may_go, batch,
-                      database.skip_locked()),
-          old, unused));
-      std::int64_t gone = 0;
-      for (const auto& id : ids)
-        gone += database.run("DELETE FROM files WHERE id = $3 AND " + file_may_go, old, unused, id)
-                    .changed;
-      removed += gone;
-      return gone;
-    });
+  const Micros old = before(rules_.files);
+  const Micros unused = before(rules_.uploads);
+  const std::string done = fmt::format("SELECT id FROM files WHERE {} LIMIT {}", file_may_go, batch);
+  return in_batches(go_on, [&](sql::Database& database) {
+    std::int64_t gone = 0;
+    for (const auto& id : texts_of(database.run(locking(database, done), old, unused)))
+      gone += database.run("DELETE FROM files WHERE id = $3 AND " + file_may_go, old, unused, id)
+                  .changed;
+    return gone;
   });
-  return removed;
 }
 
 std::int64_t Retention::remove_simple(const std::string& table, const std::string& key,
                                       const std::string& condition, Micros before,
                                       const GoOn& go_on) {
-  std::int64_t removed = 0;
-  in_batches(go_on, [&] {
-    const std::int64_t gone = pool_.transact([&](sql::Database& database) {
-      return database
-          .run(fmt::format("DELETE FROM {} WHERE ({}) IN (SELECT {} FROM {} WHERE {} LIMIT {}{})",
-                           table, key, key, table, condition, batch, database.skip_locked()),
-               before)
-          .changed;
-    });
-    removed += gone;
-    return gone;
+  const std::string done =
+      fmt::format("SELECT {} FROM {} WHERE {} LIMIT {}", key, table, condition, batch);
+  return in_batches(go_on, [&](sql::Database& database) {
+    return database
+        .run(fmt::format("DELETE FROM {} WHERE ({}) IN ({})", table, key, locking(database, done)),
+             before)
+        .changed;
   });
-  return removed;
 }
 
 bool Retention::doom(sql::Database& database, const std::string& sha256, Micros now) {
@@ -218,18 +188,16 @@ bool Retention::doom(sql::Database& database, const std::string& sha256, Micros 
 }
 
 void Retention::doom_blobs(const GoOn& go_on) {
-  in_batches(go_on, [&] {
-    return pool_.transact([&](sql::Database& database) {
-      const Micros now = now_micros();
-      const auto free = texts_of(database.run(
-          fmt::format("SELECT sha256 FROM blobs WHERE is_doomed = 0 "
-                      "AND (pending = 0 OR pending_until <= $1) AND NOT {} LIMIT {}",
-                      blob_in_use, batch),
-          now));
-      std::int64_t doomed = 0;
-      for (const auto& sha256 : free) doomed += doom(database, sha256, now) ? 1 : 0;
-      return doomed;
-    });
+  const std::string free = fmt::format(
+      "SELECT sha256 FROM blobs WHERE is_doomed = 0 AND (pending = 0 OR pending_until <= $1) "
+      "AND NOT {} LIMIT {}",
+      blob_in_use, batch);
+  in_batches(go_on, [&](sql::Database& database) {
+    const Micros now = now_micros();
+    std::int64_t doomed = 0;
+    for (const auto& sha256 : texts_of(database.run(free, now)))
+      doomed += doom(database, sha256, now) ? 1 : 0;
+    return doomed;
   });
 }
 

@@ -59,8 +59,10 @@ class Retention {
 
  private:
   Removed counted(const Removed& removed);
-  std::int64_t remove_trainings(const GoOn& go_on);
-  std::int64_t remove_predictions(const GoOn& go_on);
+  template <typename Work>
+  std::int64_t in_batches(const GoOn& go_on, Work&& work);
+  std::int64_t remove_ended(const std::string& table, const std::string& keeps, Micros before,
+                            const GoOn& go_on);
   std::int64_t remove_files(const GoOn& go_on);
   std::int64_t remove_simple(const std::string& table, const std::string& key,
                              const std::string& condition, Micros before, const GoOn& go_on);
