@@ -130,7 +130,8 @@ void add_server_flags(CLI::App& platform, PlatformFlags& flags) {
       ->type_name("URL");
   platform
       .add_option("--token-file", flags.token_file,
-                  "Tokens, one on a line: TOKEN or ACCOUNT=TOKEN; else DREAM_API_TOKENS")
+                  "Tokens, one on a line: TOKEN or ACCOUNT=TOKEN, with quotas of its own if wanted\n"
+                  "(;trainings=2;uploads=5GB…); else DREAM_API_TOKENS")
       ->type_name("FILE");
   platform
       .add_option("--webhook-secret-file", flags.signing_file,
@@ -245,13 +246,13 @@ void add_hosting_flags(CLI::App& platform, PlatformFlags& flags) {
       ->type_name("SECONDS");
   platform
       .add_option("--prediction-rate", flags.options.limits.rates.predictions,
-                  "Predictions that an account may make in a minute; 0: no limit")
+                  "Predictions that a token may make in a minute; 0: no limit")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
       ->type_name("N");
   platform
       .add_option("--request-rate", flags.options.limits.rates.others,
-                  "Other requests of an account in a minute; 0: no limit")
+                  "Other requests of a token in a minute; 0: no limit")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
       ->type_name("N");

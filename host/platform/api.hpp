@@ -79,7 +79,7 @@ class PlatformApi {
   void add_catalogue_routes(const AddRoute& add);
 
   ApiAnswer create_training(Request& request);
-  Response create_checked(const std::string& account, const Json& body, const std::string& base,
+  Response create_checked(const Caller& caller, const Json& body, const std::string& base,
                           const std::string& id);
   ApiAnswer get_training(Request& request);
   ApiAnswer list_trainings(Request& request);

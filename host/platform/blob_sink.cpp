@@ -60,14 +60,19 @@ Blob finish_blob(Request& request) {
   return sink->finish();
 }
 
-void check_account_bytes(PlatformCore& core, const std::string& account, const char* files) {
-  const std::uint64_t most = core.options.limits.account_bytes;
-  if (most == 0 || static_cast<std::uint64_t>(core.files.bytes_of(account)) < most) return;
-  Refusal refusal(429, fmt::format("Request was throttled. The {} of your account have {} bytes, "
-                                   "which is as many as may be",
-                                   files, most));
-  refusal.retry_after_s = 3600;
-  throw refusal;
+void check_bytes(PlatformCore& core, const Caller& caller, const char* files) {
+  const auto check = [&](const char* whose, std::uint64_t most, std::int64_t has) {
+    if (static_cast<std::uint64_t>(has) < most) return;
+    Refusal refusal(429, fmt::format("Request was throttled. The {} of your {} have {} bytes, "
+                                     "which is as many as may be",
+                                     files, whose, most));
+    refusal.retry_after_s = 3600;
+    throw refusal;
+  };
+  const std::uint64_t of_account = core.options.limits.account_bytes;
+  if (of_account > 0) check("account", of_account, core.files.bytes_of(caller.account));
+  if (caller.quota.uploads)
+    check("token", *caller.quota.uploads, core.files.bytes_of_token(caller.account, caller.token));
 }
 
 std::string plain_name(const std::string& name) {

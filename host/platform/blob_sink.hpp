@@ -66,9 +66,9 @@ class FormFileSink : public BlobSink {
 // What the request's BlobSink has taken. Throws Refusal (404) if it has none.
 Blob finish_blob(Request& request);
 
-// Before another file of the account: throws Refusal (429) if what it has, which `files` names, is
-// as much as may be.
-void check_account_bytes(PlatformCore& core, const std::string& account, const char* files);
+// Before another file: throws Refusal (429) if what the account or the token has, which `files`
+// names, is as much as may be.
+void check_bytes(PlatformCore& core, const Caller& caller, const char* files);
 
 // A name that needs no escapes in a URL and leads nowhere.
 std::string plain_name(const std::string& name);

@@ -131,16 +131,17 @@ std::shared_ptr<BodySink> ReplicateApi::open_form(const Request& head) {
 }
 
 ApiAnswer ReplicateApi::create_file(Request& request) {
-  const std::string account = account_of(request);
+  const Caller caller = core_.options.accounts.caller(request);
   const auto form = std::dynamic_pointer_cast<FormSink>(request.sink);
   if (!form)
     throw Refusal(415, "Content-Type: multipart/form-data with a part \"content\" is needed");
-  check_account_bytes(core_, account, "files");
+  check_bytes(core_, caller, "files");
   const Json metadata = read_metadata(form->field("metadata"));
   const Blob blob = form->finish();
   FileRecord file;
   file.id = new_id();
-  file.account = account;
+  file.account = caller.account;
+  file.token = caller.token;
   file.purpose = purpose;
   const std::string named = form->field("filename");
   file.name = plain_name(named.empty() ? form->head().file_name : named);

@@ -87,15 +87,16 @@ std::shared_ptr<BodySink> PlatformApi::open_upload_form(const Request& head) {
 
 // With a name in the path, in a JSON object ("filename"), or that of the file in a form.
 ApiAnswer PlatformApi::begin_upload(Request& request) {
-  const std::string account = core_.options.accounts.of(request);
-  check_account_bytes(core_, account, "uploads");
+  const Caller caller = core_.options.accounts.caller(request);
+  check_bytes(core_, caller, "uploads");
   const auto form = std::dynamic_pointer_cast<FormFileSink>(request.sink);
   const std::string* const type = request.header("content-type");
   const bool is_form = type != nullptr && lower(*type).starts_with("multipart/form-data");
   if (is_form && !form) throw Refusal(422, "the form cannot be read: it names no boundary");
   FileRecord file;
   file.id = new_id();
-  file.account = account;
+  file.account = caller.account;
+  file.token = caller.token;
   file.purpose = upload_purpose;
   const auto named = request.parameters.find("name");
   file.name = named != request.parameters.end() ? plain_name(named->second)

@@ -16,7 +16,8 @@ void ReplicateApi::add_training_routes(const AddRoute& add) {
 }
 
 ApiAnswer ReplicateApi::create_training(Request& request) {
-  const std::string account = account_of(request);
+  const Caller caller = core_.options.accounts.caller(request);
+  const std::string& account = caller.account;
   const std::string base = base_of(core_.options, request);
   const Json body = parse_body(request.body);
   const std::string trainer_version = path_name(request, "id");
@@ -49,10 +50,10 @@ ApiAnswer ReplicateApi::create_training(Request& request) {
   };
   const auto create = [&](const std::string& id) {
     check_training(core_, wanted, account);
-    NewTraining training = new_training(wanted, account, id);
+    NewTraining training = new_training(wanted, caller, id);
     training.origin = "replicate";
     training.webhook_events = webhook.events;
-    const Training begun = keep_training(core_, training);
+    const Training begun = keep_training(core_, training, caller.quota);
     wake_steps_();
     return answer(begun);
   };

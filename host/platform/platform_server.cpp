@@ -114,7 +114,7 @@ class PlatformServer {
     page_.add_to(router_);
   }
 
-  // What accounts ask for has a rate; without tokens there is one user, who may ask as he likes.
+  // What tokens ask for has a rate; without tokens there is one user, who may ask as he likes.
   ApiHandler limited(std::string_view method, std::string_view pattern, ApiHandler handler) {
     // The URL of a download is signed: whoever has it needs no token.
     if (!pattern.starts_with("/v1/") || pattern.ends_with("/download") ||
@@ -122,7 +122,10 @@ class PlatformServer {
       return handler;
     const bool makes = method == "POST" && pattern.ends_with("/predictions");
     return [this, makes, handler = std::move(handler)](Request& request) {
-      const auto taken = rates_.take(options_.accounts.of(request), makes);
+      const Caller caller = options_.accounts.caller(request);
+      const auto taken =
+          rates_.take(caller.token, makes, RateLimiter::Clock::now(),
+                      makes ? caller.quota.prediction_rate : caller.quota.request_rate);
       ApiAnswer answer = taken.allowed ? answer_of(handler, request) : throttled(taken);
       if (!taken.is_limited) return answer;
       auto& headers = answer.response.headers;

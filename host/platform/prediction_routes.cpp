@@ -105,6 +105,7 @@ ApiAnswer ReplicateApi::predict(Request& request, const std::string& account,
                               version.template_name),
                   "version");
   check_input(core_, version, order.input);
+  const Caller caller = core_.options.accounts.caller(request);
   const std::string base = base_of(core_.options, request);
   std::string made;
   const auto find = [&](const std::string& id) -> std::optional<Response> {
@@ -116,6 +117,7 @@ ApiAnswer ReplicateApi::predict(Request& request, const std::string& account,
     NewStoredPrediction wanted;
     wanted.id = id;
     wanted.account = account;
+    wanted.token = caller.token;
     wanted.model_owner = version.model_owner;
     wanted.model_name = version.model_name;
     wanted.version = version.id;
@@ -126,11 +128,14 @@ ApiAnswer ReplicateApi::predict(Request& request, const std::string& account,
     wanted.webhook_events = order.webhook_events;
     if (order.cancel_after)
       wanted.deadline = now_micros() + order.cancel_after->count() * 1'000'000;
-    const std::int64_t most = core_.options.limits.account_predictions;
-    if (!core_.predictions.create(wanted, most)) {
-      Refusal refusal(429, fmt::format("Request was throttled. {} predictions of your account "
-                                       "wait for a host, which is as many as may be",
-                                       most));
+    const ActiveLimits most(core_.options.limits.account_predictions,
+                            caller.quota.predictions.value_or(0));
+    if (const Admission admission = core_.predictions.create(wanted, most); !admission) {
+      const bool is_token = admission.kind == Admission::Kind::token_is_full;
+      Refusal refusal(429, fmt::format("Request was throttled. {} predictions of your {} wait for "
+                                       "a host, which is as many as may be",
+                                       is_token ? most.of_token : most.of_account,
+                                       is_token ? "token" : "account"));
       refusal.retry_after_s = 5;
       throw refusal;
     }

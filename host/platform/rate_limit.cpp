@@ -11,15 +11,15 @@ constexpr std::size_t most_buckets = 10'000;
 
 }  // namespace
 
-RateLimiter::Taken RateLimiter::take(const std::string& account, bool is_prediction,
-                                     Clock::time_point now) {
-  const int most = is_prediction ? limits_.predictions : limits_.others;
+RateLimiter::Taken RateLimiter::take(const std::string& token, bool is_prediction,
+                                     Clock::time_point now, std::optional<int> own) {
+  const int most = own.value_or(is_prediction ? limits_.predictions : limits_.others);
   if (most == 0) return {};
   const double a_second = static_cast<double>(most) / static_cast<double>(period.count());
   const std::lock_guard lock(mutex_);
   if (buckets_.size() > most_buckets) forget_full(now);
   const auto [found, is_new] =
-      buckets_.try_emplace({account, is_prediction}, Bucket{static_cast<double>(most), now});
+      buckets_.try_emplace({token, is_prediction}, Bucket{static_cast<double>(most), now});
   Bucket& bucket = found->second;
   const std::chrono::duration<double> passed = now - bucket.at;
   bucket.left = std::min<double>(most, bucket.left + passed.count() * a_second);
@@ -33,7 +33,7 @@ RateLimiter::Taken RateLimiter::take(const std::string& account, bool is_predict
   return taken;
 }
 
-// An account that has asked for nothing in a whole period is as new.
+// A token that has asked for nothing in a whole period is as new.
 void RateLimiter::forget_full(Clock::time_point now) {
   std::erase_if(buckets_, [&](const auto& each) { return now - each.second.at > period; });
 }

@@ -1,10 +1,11 @@
-// How many requests an account may make in a time: a bucket for each account and kind of request,
-// which fills again steadily. Of this process; safe from any thread.
+// How many requests a token may make in a time: a bucket for each token and kind of request, which
+// fills again steadily. Of this process; safe from any thread.
 #pragma once
 
 #include <chrono>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -27,7 +28,9 @@ class RateLimiter {
     int remaining = 0;        // requests that may follow at once
     int reset_s = 0;          // until all of them may again; if not allowed: until the next may
   };
-  Taken take(const std::string& account, bool is_prediction, Clock::time_point now = Clock::now());
+  // `own`: of this token, in the place of what all have.
+  Taken take(const std::string& token, bool is_prediction, Clock::time_point now = Clock::now(),
+             std::optional<int> own = {});
 
  private:
   struct Bucket {

@@ -49,12 +49,13 @@ void check_training(PlatformCore& core, const TrainingRequest& wanted, const std
   check_destination(core, wanted, account);
 }
 
-NewTraining new_training(const TrainingRequest& wanted, const std::string& account,
+NewTraining new_training(const TrainingRequest& wanted, const Caller& caller,
                          const std::string& id) {
   NewTraining training;
   training.id = id;
   training.origin = "dreambooth";
-  training.account = account;
+  training.account = caller.account;
+  training.token = caller.token;
   training.input = to_text(wanted.input);
   training.model_owner = wanted.model_owner;
   training.model_name = wanted.model_name;
@@ -68,19 +69,22 @@ NewTraining new_training(const TrainingRequest& wanted, const std::string& accou
   return training;
 }
 
-Training keep_training(PlatformCore& core, NewTraining training) {
-  const std::int64_t most = core.options.limits.account_trainings;
+Training keep_training(PlatformCore& core, NewTraining training, const TokenQuota& quota) {
+  const ActiveLimits most(core.options.limits.account_trainings, quota.trainings.value_or(0));
   const Json inputs = {Json::parse(training.input), training.weights_url.value_or("")};
   training.files = core.files_in(inputs, training.account);
-  if (core.trainings.create(training, most)) {
+  const Admission admission = core.trainings.create(training, most);
+  if (admission) {
     Training begun = core.trainings.find(training.id).value();
     begun.status = training_status::queued;
     begun.started_at.reset();
     return begun;
   }
-  Refusal refusal(429, fmt::format("Request was throttled. {} trainings of your account have not "
+  const bool is_token = admission.kind == Admission::Kind::token_is_full;
+  Refusal refusal(429, fmt::format("Request was throttled. {} trainings of your {} have not "
                                    "ended, which is as many as may be",
-                                   most));
+                                   is_token ? most.of_token : most.of_account,
+                                   is_token ? "token" : "account"));
   refusal.retry_after_s = 30;
   throw refusal;
 }

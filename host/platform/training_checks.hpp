@@ -13,12 +13,12 @@ namespace dream::host {
 void check_training(PlatformCore& core, const TrainingRequest& wanted, const std::string& account);
 
 // Of the origin "dreambooth".
-NewTraining new_training(const TrainingRequest& wanted, const std::string& account,
+NewTraining new_training(const TrainingRequest& wanted, const Caller& caller,
                          const std::string& id);
 
 // The training as it begins, queued, though a step may be in work by now: there are clients that
-// take any other status for a failure. Throws Refusal (429) if the account has as many as it may
-// have, FileGone.
-Training keep_training(PlatformCore& core, NewTraining training);
+// take any other status for a failure. Throws Refusal (429) if the account or its token has as many
+// as it may have, FileGone.
+Training keep_training(PlatformCore& core, NewTraining training, const TokenQuota& quota);
 
 }  // namespace dream::host

@@ -20,7 +20,7 @@ void PlatformApi::add_training_routes(const AddRoute& add) {
 }
 
 ApiAnswer PlatformApi::create_training(Request& request) {
-  const std::string account = core_.options.accounts.of(request);
+  const Caller caller = core_.options.accounts.caller(request);
   const Json body = parse_body(request.body);
   const std::string base = base_of(core_.options, request);
   const auto find = [&](const std::string& id) -> std::optional<Response> {
@@ -28,22 +28,22 @@ ApiAnswer PlatformApi::create_training(Request& request) {
     return made ? std::optional<Response>(view_of(201, *made, base)) : std::nullopt;
   };
   const auto create = [&](const std::string& id) {
-    return create_checked(account, body, base, id);
+    return create_checked(caller, body, base, id);
   };
-  return {answer_once(core_.replies, request, account, to_text(body), find, create)};
+  return {answer_once(core_.replies, request, caller.account, to_text(body), find, create)};
 }
 
-Response PlatformApi::create_checked(const std::string& account, const Json& body,
+Response PlatformApi::create_checked(const Caller& caller, const Json& body,
                                      const std::string& base, const std::string& id) {
   const TrainingRequest wanted = read_training_request(body, core_.options.catalogue);
-  check_training(core_, wanted, account);
+  check_training(core_, wanted, caller.account);
   if (wanted.dry_run)
     return json_answer(200, {{"dry_run", true},
                              {"valid", true},
                              {"model", wanted.model_owner + "/" + wanted.model_name},
                              {"trainer", wanted.trainer ? Json(wanted.trainer->name) : Json()},
                              {"template", wanted.template_image->name}});
-  const Training begun = keep_training(core_, new_training(wanted, account, id));
+  const Training begun = keep_training(core_, new_training(wanted, caller, id), caller.quota);
   wake_();
   return view_of(201, begun, base);
 }

@@ -7,7 +7,7 @@ namespace {
 
 const std::string columns =
     "id, account, purpose, name, content_type, metadata, bytes, sha256, created_at, subject, "
-    "removed_at";
+    "removed_at, token";
 
 FileRecord to_file(const sql::Row& row) {
   sql::Cells cells(row);
@@ -23,6 +23,7 @@ FileRecord to_file(const sql::Row& row) {
   file.created_at = cells.integer();
   file.subject = cells.maybe_text();
   file.removed_at = cells.maybe_integer();
+  file.token = cells.text();
   return file;
 }
 
@@ -45,9 +46,10 @@ void Files::insert(const FileRecord& file, const std::string& on_conflict) {
   pool_.transact([&](sql::Database& database) {
     if (file.sha256) use_blob(database, *file.sha256, BlobUse::stored);
     database.run("INSERT INTO files (" + columns +
-                     ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)" + on_conflict,
+                     ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)" + on_conflict,
                  file.id, file.account, file.purpose, file.name, file.content_type, file.metadata,
-                 file.bytes, file.sha256, file.created_at, file.subject, file.removed_at);
+                 file.bytes, file.sha256, file.created_at, file.subject, file.removed_at,
+                 file.token);
   });
 }
 
@@ -106,6 +108,17 @@ std::int64_t Files::bytes_of(const std::string& account) {
     return database
         .run("SELECT COALESCE(SUM(bytes), 0) FROM files WHERE account = $1 AND removed_at IS NULL",
              account)
+        .first()
+        ->integer(0);
+  });
+}
+
+std::int64_t Files::bytes_of_token(const std::string& account, const std::string& token) {
+  return pool_.with([&](sql::Database& database) {
+    return database
+        .run("SELECT COALESCE(SUM(bytes), 0) FROM files WHERE account = $1 AND token = $2 "
+             "AND removed_at IS NULL",
+             account, token)
         .first()
         ->integer(0);
   });

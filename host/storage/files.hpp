@@ -22,6 +22,7 @@ struct FileRecord {
   std::optional<std::string> sha256 = {};  // nothing: the bytes have not come yet
   Micros created_at = 0;
   std::optional<std::string> subject = {};   // id of the training or prediction that made it
+  std::string token = {};                    // a name of the one that made it
   std::optional<Micros> removed_at = {};     // it serves what uses it already, and nobody else
 };
 
@@ -55,6 +56,7 @@ class Files {
   bool remove(const std::string& id);
   // Of all files of an account that have come, but for those that were removed.
   std::int64_t bytes_of(const std::string& account);
+  std::int64_t bytes_of_token(const std::string& account, const std::string& token);
 
  private:
   void insert(const FileRecord& file, const std::string& on_conflict);

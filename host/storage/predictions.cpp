@@ -5,28 +5,33 @@
 
 namespace dream::host {
 
-bool StoredPredictions::create(const NewStoredPrediction& prediction, std::int64_t most_waiting) {
+Admission StoredPredictions::create(const NewStoredPrediction& prediction,
+                                    const ActiveLimits& most) {
   return pool_.transact([&](sql::Database& database) {
-    if (most_waiting > 0) {
+    if (most.any()) {
       database.lock("account " + prediction.account);
       const auto waiting = database.run(
-          "SELECT COUNT(*) FROM predictions WHERE account = $1 AND status = 'starting'",
-          prediction.account);
-      if (waiting.first()->integer(0) >= most_waiting) return false;
+          "SELECT COUNT(*), COUNT(CASE WHEN token = $2 THEN 1 END) FROM predictions "
+          "WHERE account = $1 AND status = 'starting'",
+          prediction.account, prediction.token);
+      const Admission found =
+          admission(most, waiting.first()->integer(0), waiting.first()->integer(1));
+      if (!found) return found;
     }
     use_blob(database, prediction.kind.weights);
     use_files(database, prediction.files, prediction.id);
     database.run("INSERT INTO predictions (id, account, model_owner, model_name, version, "
                  "deployment, template, weights, host_key, status, input, webhook, "
-                 "webhook_events, created_at, deadline) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, "
-                 "$9, 'starting', $10, $11, $12, $13, $14)",
+                 "webhook_events, created_at, deadline, token) VALUES ($1, $2, $3, $4, $5, $6, "
+                 "$7, $8, $9, 'starting', $10, $11, $12, $13, $14, $15)",
                  prediction.id, prediction.account, prediction.model_owner, prediction.model_name,
                  prediction.version, prediction.kind.deployment, prediction.kind.template_name,
                  prediction.kind.weights, prediction.kind.key(), prediction.input,
-                 prediction.webhook, prediction.webhook_events, now_micros(), prediction.deadline);
+                 prediction.webhook, prediction.webhook_events, now_micros(), prediction.deadline,
+                 prediction.token);
     database.run("UPDATE models SET run_count = run_count + 1 WHERE owner = $1 AND name = $2",
                  prediction.model_owner, prediction.model_name);
-    return true;
+    return Admission{};
   });
 }
 

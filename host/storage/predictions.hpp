@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "host/storage/active_limits.hpp"
 #include "host/storage/page.hpp"
 #include "host/storage/prediction_rows.hpp"
 
@@ -21,9 +22,9 @@ class StoredPredictions {
   StoredPredictions(sql::Pool& pool, AnnouncePrediction announce)
       : pool_(pool), announce_(std::move(announce)) {}
 
-  // It waits for a host. Its model's run count grows. False, and nothing is kept, if the account
-  // has `most_waiting` that no host has begun (0: no limit). Throws FileGone, BlobGone.
-  bool create(const NewStoredPrediction& prediction, std::int64_t most_waiting);
+  // It waits for a host. Its model's run count grows. Nothing is kept if the account or the token
+  // has as many as `most` says that no host has begun. Throws FileGone, BlobGone.
+  Admission create(const NewStoredPrediction& prediction, const ActiveLimits& most);
   std::optional<StoredPrediction> find(const std::string& id);
   // Of its output, logs and end: the same as before if nothing of them has changed. Nothing if there
   // is no such prediction.

@@ -7,7 +7,7 @@
 namespace dream::host {
 namespace {
 
-constexpr std::array<const char*, 5> steps{R"sql(
+constexpr std::array<const char*, 6> steps{R"sql(
 CREATE TABLE settings (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -267,6 +267,12 @@ ALTER TABLE deliveries ADD COLUMN event TEXT NOT NULL DEFAULT 'completed';
                                               R"sql(
 -- Counts what a stream has to tell, so that who watches reads the rest only then.
 ALTER TABLE predictions ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;
+)sql",
+                                              R"sql(
+-- A name of the token that made it; empty: there was none.
+ALTER TABLE trainings ADD COLUMN token TEXT NOT NULL DEFAULT '';
+ALTER TABLE predictions ADD COLUMN token TEXT NOT NULL DEFAULT '';
+ALTER TABLE files ADD COLUMN token TEXT NOT NULL DEFAULT '';
 )sql"};
 
 // Outside the numbered steps: it holds their number.

@@ -32,6 +32,7 @@ struct NewStoredPrediction {
   std::optional<std::string> webhook_events;  // JSON array; nothing: output and completed
   std::optional<Micros> deadline;
   std::vector<std::string> files = {};  // ids of those that the input names; not read back
+  std::string token = {};               // a name of the one that made it; not read back
 };
 
 struct StoredPrediction : NewStoredPrediction {

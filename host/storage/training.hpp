@@ -58,6 +58,7 @@ struct NewTraining {
   std::optional<std::string> notes;
   std::optional<std::string> webhook;
   std::optional<std::string> webhook_events;  // JSON array
+  std::string token = {};                     // a name of the one that made it; not read back
   std::vector<std::string> files = {};        // ids of those that the input names; not read back
 };
 

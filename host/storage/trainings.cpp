@@ -11,16 +11,17 @@ namespace {
 const std::string insert_training =
     "INSERT INTO trainings (id, origin, account, status, input, model_owner, model_name, trainer, "
     "template, trainer_version, template_version, weights_url, notes, webhook, webhook_events, "
-    "created_at) VALUES ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, "
-    "$15)";
+    "created_at, token) VALUES ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
+    "$14, $15, $16)";
 
-std::int64_t active_of(sql::Database& database, const std::string& account) {
-  return database
-      .run("SELECT COUNT(*) FROM trainings WHERE account = $1 AND status IN ('queued', 'starting', "
-           "'processing', 'pushing')",
-           account)
-      .first()
-      ->integer(0);
+Admission admitted(sql::Database& database, const NewTraining& training,
+                   const ActiveLimits& most) {
+  if (!most.any()) return {};
+  const auto active = database.run(
+      "SELECT COUNT(*), COUNT(CASE WHEN token = $2 THEN 1 END) FROM trainings WHERE account = $1 "
+      "AND status IN ('queued', 'starting', 'processing', 'pushing')",
+      training.account, training.token);
+  return admission(most, active.first()->integer(0), active.first()->integer(1));
 }
 
 void insert_steps(sql::Database& database, const NewTraining& training) {
@@ -101,19 +102,20 @@ std::string log_tail(sql::Database& database, const Training& training, std::int
   return text;
 }
 
-bool Trainings::create(const NewTraining& training, std::int64_t most_active) {
+Admission Trainings::create(const NewTraining& training, const ActiveLimits& most) {
   return pool_.transact([&](sql::Database& database) {
     database.lock("account " + training.account);
-    if (most_active > 0 && active_of(database, training.account) >= most_active) return false;
+    const Admission admission = admitted(database, training, most);
+    if (!admission) return admission;
     make_model_if_missing(database, training.account, training.model_owner, training.model_name);
     database.run(insert_training, training.id, training.origin, training.account, training.input,
                  training.model_owner, training.model_name, training.trainer,
                  training.template_name, training.trainer_version, training.template_version,
                  training.weights_url, training.notes, training.webhook, training.webhook_events,
-                 now_micros());
+                 now_micros(), training.token);
     insert_steps(database, training);
     use_files(database, training.files, training.id);
-    return true;
+    return admission;
   });
 }
 

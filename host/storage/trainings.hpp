@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "host/storage/active_limits.hpp"
 #include "host/storage/database.hpp"
 #include "host/storage/deliveries.hpp"
 #include "host/storage/page.hpp"
@@ -55,10 +56,9 @@ class Trainings {
   Trainings(sql::Pool& pool, AnnounceTraining announce)
       : pool_(pool), announce_(std::move(announce)) {}
 
-  // With its steps, the first of which is ready. Makes its model if it is missing. False, and
-  // nothing is kept, if the account has `most_active` that have not ended (0: no limit).
-  // Throws FileGone.
-  bool create(const NewTraining& training, std::int64_t most_active);
+  // With its steps, the first of which is ready. Makes its model if it is missing. Nothing is kept
+  // if the account or the token has as many as `most` says that have not ended. Throws FileGone.
+  Admission create(const NewTraining& training, const ActiveLimits& most);
   std::optional<Training> find(const std::string& id);
   std::vector<Step> steps(const std::string& id);
   // A text that differs after any change of its status, its steps or its log; empty if there is no

@@ -57,6 +57,38 @@ TEST(Accounts, TakesBothSchemes) {
   EXPECT_THROW(accounts.of(Request{}), Refusal);
 }
 
+TEST(Accounts, KnowsQuotasOfTokens) {
+  const auto accounts = Accounts::parse(
+      "anna=annas-token;trainings=2;predictions=10;uploads=5GB anna=another-token;request-rate=7 "
+      "bens-token;prediction-rate=60;uploads=4096");
+  const auto caller = [&](const std::string& token) {
+    Request request;
+    request.headers = {{"Authorization", "Bearer " + token}};
+    return accounts.caller(request);
+  };
+  const Caller anna = caller("annas-token");
+  EXPECT_EQ(anna.account, "anna");
+  EXPECT_EQ(anna.quota.trainings, 2);
+  EXPECT_EQ(anna.quota.predictions, 10);
+  EXPECT_EQ(anna.quota.uploads, 5'000'000'000U);
+  EXPECT_FALSE(anna.quota.request_rate || anna.quota.prediction_rate);
+  EXPECT_EQ(caller("another-token").quota.request_rate, 7);
+  EXPECT_NE(caller("another-token").token, anna.token);
+  EXPECT_EQ(anna.token.find("annas"), std::string::npos);
+  EXPECT_EQ(caller("bens-token").quota.prediction_rate, 60);
+  EXPECT_EQ(caller("bens-token").quota.uploads, 4096U);
+  for (const char* bad : {"trainings=0", "trainings=-1", "trainings", "trainings=x", "uploads=5XB",
+                          "uploads=", "uploads=99999999TB", "rate=5", ""}) {
+    try {
+      Accounts::parse("first-token anna=annas-token;" + std::string(bad));
+      ADD_FAILURE() << bad;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_EQ(std::string(error.what()).find("token 2: '" + std::string(bad) + "' is no quota"), 0U)
+          << error.what();
+    }
+  }
+}
+
 TEST(Accounts, KnowsATokenThatEndsWithEqualsSigns) {
   EXPECT_EQ(account_of(Accounts::parse("c2VjcmV0c2VjcmV0=="), "Token c2VjcmV0c2VjcmV0=="), "dream");
   EXPECT_EQ(account_of(Accounts::parse("anna=c2VjcmV0c2VjcmV0=="), "Token c2VjcmV0c2VjcmV0=="),

@@ -28,6 +28,14 @@ TEST(RateLimitTest, TakesAsManyAsAMinuteHasAndThenWaits) {
   EXPECT_EQ(limiter.take("anna", true, now + seconds(1000)).remaining, 5);
 }
 
+TEST(RateLimitTest, ATokenMayHaveItsOwn) {
+  RateLimiter limiter({.predictions = 0, .others = 60});
+  const RateLimiter::Clock::time_point now{};
+  EXPECT_TRUE(limiter.take("slow", true, now, 1).allowed);
+  EXPECT_FALSE(limiter.take("slow", true, now, 1).allowed);
+  EXPECT_EQ(limiter.take("other", false, now, {}).remaining, 59);
+}
+
 TEST(RateLimitTest, ZeroIsNoLimit) {
   RateLimiter limiter({.predictions = 0, .others = 1});
   for (int i = 0; i < 1000; ++i) {
