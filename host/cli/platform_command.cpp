@@ -130,8 +130,8 @@ void add_server_flags(CLI::App& platform, PlatformFlags& flags) {
       ->type_name("URL");
   platform
       .add_option("--token-file", flags.token_file,
-                  "Tokens, one on a line: TOKEN or ACCOUNT=TOKEN, with quotas of its own if wanted\n"
-                  "(;trainings=2;uploads=5GB…); else DREAM_API_TOKENS")
+                  "Tokens, one on a line: TOKEN or ACCOUNT=TOKEN, with quotas of its own if\n"
+                  "wanted (;trainings=2;uploads=5GB…); else DREAM_API_TOKENS")
       ->type_name("FILE");
   platform
       .add_option("--webhook-secret-file", flags.signing_file,

@@ -91,8 +91,9 @@ std::string text_of(const curl_sockaddr& address) {
   return written == nullptr ? "the address" : written;
 }
 
-// "IP:PORT" ("[IP]:PORT" of IPv6), which whoever started this process trusts although the rule does not: the platform,
-// for the hosts that it starts. By the whole address: not another port of that machine.
+// "IP:PORT" ("[IP]:PORT" of IPv6), which whoever started this process trusts although the rule does
+// not: the platform, for the hosts that it starts. By the whole address: not another port of that
+// machine.
 bool is_trusted(const curl_sockaddr& address) {
   static const char* const trusted = std::getenv("DREAM_TRUSTED_ADDRESS");
   if (trusted == nullptr) return false;
@@ -101,9 +102,9 @@ bool is_trusted(const curl_sockaddr& address) {
     port = reinterpret_cast<const sockaddr_in*>(&address.addr)->sin_port;
   else if (address.family == AF_INET6)
     port = reinterpret_cast<const sockaddr_in6*>(&address.addr)->sin6_port;
-  const std::string host = text_of(address);
-  return fmt::format(address.family == AF_INET6 ? "[{}]:{}" : "{}:{}", host, ntohs(port)) ==
-         trusted;
+  std::string host = text_of(address);
+  if (address.family == AF_INET6) host = "[" + host + "]";
+  return fmt::format("{}:{}", host, ntohs(port)) == trusted;
 }
 
 }  // namespace

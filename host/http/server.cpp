@@ -152,8 +152,8 @@ std::string HttpServer::local_authority() const {
       address = asio::ip::address_v6::loopback();
     if (!authority.empty() && (is_loopback || !address.is_loopback())) continue;
     is_loopback = address.is_loopback();
-    authority = fmt::format(address.is_v6() ? "[{}]:{}" : "{}:{}", address.to_string(),
-                            bound.port());
+    const std::string host = address.to_string();
+    authority = fmt::format("{}:{}", address.is_v6() ? "[" + host + "]" : host, bound.port());
   }
   return authority;
 }

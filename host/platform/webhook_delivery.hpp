@@ -1,6 +1,6 @@
 // Delivers webhooks from the outbox, on threads of its own: each receiver for itself, so that one
-// that hangs delays no other. A receiver gets one at a time until it has answered quickly, and those
-// that do not may hold half of the threads together.
+// that hangs delays no other. A receiver gets one at a time until it answers quickly; those that do
+// not may hold half of the threads together.
 #pragma once
 
 #include <atomic>

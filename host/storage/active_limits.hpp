@@ -7,7 +7,8 @@ namespace dream::host {
 
 // 0: no limit.
 struct ActiveLimits {
-  ActiveLimits(std::int64_t account, std::int64_t token = 0) : of_account(account), of_token(token) {}
+  ActiveLimits(std::int64_t account, std::int64_t token = 0)
+      : of_account(account), of_token(token) {}
   std::int64_t of_account;
   std::int64_t of_token;
 

@@ -36,7 +36,7 @@ struct Delivery : NewDelivery {
 // Host and port of a URL, in lower case, without a login.
 std::string receiver_of(const std::string& url);
 
-// Due at once. Part of the caller's transaction. Of "output" and "logs" about one subject the newest
+// Due at once. Part of the caller's transaction. Of "output" and "logs" about a subject the newest
 // alone waits, since it tells all that the others did.
 void add_delivery(sql::Database& database, const NewDelivery& delivery);
 

@@ -122,7 +122,8 @@ bool PredictionQueue::progress(const std::string& id, std::int64_t attempt,
     const bool has_logs = progress.logs.size() > before.first()->text(1).size();
     if (!has_output && !has_logs) return true;
     const auto changed = database.run("UPDATE predictions SET output = COALESCE($3, output), "
-                                      "revision = revision + 1, logs = CASE WHEN $4 = '' THEN logs ELSE $4 END" +
+                                      "revision = revision + 1, "
+                                      "logs = CASE WHEN $4 = '' THEN logs ELSE $4 END" +
                                           running + " RETURNING " + prediction_columns,
                                       id, attempt, progress.output, progress.logs);
     if (changed.first() == nullptr) return false;

@@ -26,8 +26,8 @@ class StoredPredictions {
   // has as many as `most` says that no host has begun. Throws FileGone, BlobGone.
   Admission create(const NewStoredPrediction& prediction, const ActiveLimits& most);
   std::optional<StoredPrediction> find(const std::string& id);
-  // Of its output, logs and end: the same as before if nothing of them has changed. Nothing if there
-  // is no such prediction.
+  // Of its output, logs and end: the same as before if none of them has changed. Nothing if it is
+  // not there.
   struct Revision {
     std::int64_t number = 0;
     std::string status;

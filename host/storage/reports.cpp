@@ -34,7 +34,8 @@ bool Reports::add(const std::string& training, std::int64_t run, const Report& r
                  training, run, now_micros());
     const auto updated = database.run(
         "UPDATE reports SET status = $1, output = $2, error = $3, metrics = $4, at = $5, "
-        "blob = $6 WHERE training = $7 AND run = $8 AND status NOT IN ('succeeded', 'failed', 'canceled')",
+        "blob = $6 WHERE training = $7 AND run = $8 "
+        "AND status NOT IN ('succeeded', 'failed', 'canceled')",
         report.status, report.output, report.error, report.metrics, now_micros(), report.blob,
         training, run);
     if (updated.changed == 0) return true;

@@ -152,7 +152,8 @@ std::int64_t Retention::remove_ended(const std::string& table, const std::string
 std::int64_t Retention::remove_files(const GoOn& go_on) {
   const Micros old = before(rules_.files);
   const Micros unused = before(rules_.uploads);
-  const std::string done = fmt::format("SELECT id FROM files WHERE {} LIMIT {}", file_may_go, batch);
+  const std::string done =
+      fmt::format("SELECT id FROM files WHERE {} LIMIT {}", file_may_go, batch);
   return in_batches(go_on, [&](sql::Database& database) {
     std::int64_t gone = 0;
     for (const auto& id : texts_of(database.run(locking(database, done), old, unused)))

@@ -247,7 +247,8 @@ UPDATE reports SET blob = SUBSTR(output, 10, 64) WHERE output LIKE '{"blob":"%';
 -- Ids are 130 random bits: a text that has one means it.
 INSERT INTO file_uses (file, subject)
   SELECT files.id, trainings.id FROM files JOIN trainings
-  ON trainings.input LIKE '%' || files.id || '%' OR trainings.weights_url LIKE '%' || files.id || '%';
+  ON trainings.input LIKE '%' || files.id || '%'
+  OR trainings.weights_url LIKE '%' || files.id || '%';
 INSERT INTO file_uses (file, subject)
   SELECT files.id, predictions.id FROM files JOIN predictions
   ON predictions.input LIKE '%' || files.id || '%';

@@ -19,8 +19,8 @@ void add_counts(Families& families, const std::vector<Totals::Count>& counts) {
 }
 
 void add_removed(Families& families, const Removed& removed) {
-  families.counter("dream_platform_removed", "What this process has removed because its time was "
-                                             "over, or nothing referred to it.");
+  families.counter("dream_platform_removed_total",
+                   "What this process has removed: its time was over, or nothing referred to it.");
   const auto one = [&](const char* kind, std::int64_t count) {
     families.sample({{"kind", kind}}, static_cast<double>(count));
   };
@@ -30,7 +30,7 @@ void add_removed(Families& families, const Removed& removed) {
   one("webhook", removed.webhooks);
   one("idempotency_key", removed.replies);
   one("blob", removed.blobs);
-  families.counter("dream_platform_removed_blob_bytes", "Size of the blobs among it.");
+  families.counter("dream_platform_removed_blob_bytes_total", "Size of the blobs among it.");
   families.sample({}, static_cast<double>(removed.blob_bytes));
 }
 

@@ -191,7 +191,8 @@ def test_other_sites_may_not_use_a_browser_of_this_machine(platform):
 def form(data, name="file", file_name="my pictures.zip", before=""):
     head = f'--frontier\r\nContent-Disposition: form-data; name="{name}"; filename="{file_name}"'
     body = (before + head + "\r\nContent-Type: application/zip\r\n\r\n").encode() + data
-    return body + b"\r\n--frontier--\r\n", {"Content-Type": "multipart/form-data; boundary=frontier"}
+    kind = {"Content-Type": "multipart/form-data; boundary=frontier"}
+    return body + b"\r\n--frontier--\r\n", kind
 
 
 def fetched(platform, url):

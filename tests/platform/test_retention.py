@@ -112,7 +112,7 @@ def test_a_platform_that_is_killed_leaves_nothing_behind(tmp_path, database, tra
 
 @pytest.mark.parametrize("text", ["", "1y", "-1d", "30 d", "never", "d"])
 def test_times_that_are_none(tmp_path, text):
-    done = subprocess.run([BUILD / "bin/dream", "platform", "--data", tmp_path, "--keep-files", text],
-                          capture_output=True, text=True, timeout=30)
+    done = subprocess.run([BUILD / "bin/dream", "platform", "--data", tmp_path,
+                           "--keep-files", text], capture_output=True, text=True, timeout=30)
     assert done.returncode == 2
     assert f"--keep-files: '{text}' is no time to keep something: 30d, 12h" in done.stderr

@@ -189,7 +189,8 @@ TEST_P(RetentionTest, RemovesATrainingWhoseWebhookIsTold) {
   trainings_.append_log("t", "train", "line\n");
   EXPECT_EQ(run(at_once).trainings, 0) << "it waits";
   const auto step = queue_.claim(all_steps, "one", 60 * second);
-  EXPECT_TRUE(Reports(pool(), announce_status).add("t", 1, {.status = "succeeded", .blob = weights}, ""));
+  EXPECT_TRUE(Reports(pool(), announce_status)
+                  .add("t", 1, {.status = "succeeded", .blob = weights}, ""));
   EXPECT_EQ(run(at_once).blobs, 0);
   EXPECT_TRUE(queue_.succeed(*step, {.weights = weights}));
   EXPECT_EQ(run(at_once).blobs, 0);
