@@ -184,10 +184,10 @@ TEST_P(RetentionTest, RemovesUploadsToWhichNothingCame) {
 }
 
 TEST_P(RetentionTest, RemovesATrainingWhoseWebhookIsTold) {
-  const std::string weights = put(*store_, "weights").sha256;
   ASSERT_TRUE(trainings_.create(sample_training("t"), 0));
   trainings_.append_log("t", "train", "line\n");
   EXPECT_EQ(run(at_once).trainings, 0) << "it waits";
+  const std::string weights = put(*store_, "weights").sha256;
   const auto step = queue_.claim(all_steps, "one", 60 * second);
   EXPECT_TRUE(Reports(pool(), announce_status)
                   .add("t", 1, {.status = "succeeded", .blob = weights}, ""));
