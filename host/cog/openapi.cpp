@@ -203,8 +203,9 @@ void add_entry_paths(const std::string& verb, const std::string& noun, const std
 }  // namespace
 
 bool is_streamed(const json& schema) {
-  const std::string kind = schema.at("output").at("kind");
-  return kind == "iterator" || kind == "concatenate";
+  const json& output = schema.at("output");
+  const std::string kind = output.at("kind");
+  return kind == "iterator" || kind == "concatenate" || output.value("streaming", false);
 }
 
 json openapi_document(const json& schema) {

@@ -11,7 +11,7 @@ namespace dream::host {
 nlohmann::json openapi_document(const nlohmann::json& schema);
 
 // Whether predictions of the template can be watched over server-sent events: its output comes item
-// by item.
+// by item, or the template says so because it takes long.
 bool is_streamed(const nlohmann::json& schema);
 
 }  // namespace dream::host

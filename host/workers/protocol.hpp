@@ -65,7 +65,7 @@
 // SCHEMA, one template as the host knows it:
 //   {"name", "version", "description", "sdk":"1.0", "path", "max_concurrency":N,
 //    "output":{"type":"string|integer|number|boolean|json|file", "kind":"single|list|iterator|
-//              concatenate"},
+//              concatenate", "streaming":true?},   may be watched although it is no iterator
 //    "inputs":[{"name", "type":"string|integer|number|boolean|file|secret|json", "list":BOOL,
 //               "nullable":BOOL, "default":JSON?, "description":TEXT, "ge":N?, "le":N?,
 //               "min_length":N?, "max_length":N?, "regex":TEXT?, "choices":[…]?, "any_of":[TYPE…]?,

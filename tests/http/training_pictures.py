@@ -50,7 +50,7 @@ def opened(url):
 
 
 def sixteen_bit_png():
-    rows = b"".join(b"\0" + struct.pack(">64H", *range(y * 500, y * 500 + 64 * 900, 900))
+    rows = b"".join(b"\0" + struct.pack(">64H", *((y * 500 + x * 900) % 65536 for x in range(64)))
                     for y in range(64))
 
     def chunk(kind, body):

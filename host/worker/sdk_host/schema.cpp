@@ -88,8 +88,11 @@ const InputSpec* TemplateSchema::find(std::string_view name) const {
 nlohmann::json TemplateSchema::to_json() const {
   auto list = nlohmann::json::array();
   for (const InputSpec& input : inputs_) list.push_back(input_json(input));
+  nlohmann::json output = {{"type", type_name(output_type_)}, {"kind", kind_name(output_kind_)}};
+  // Who waits for a training wants to watch it, though its output is one file at the end.
+  if (training_) output["streaming"] = true;
   return {{"inputs", std::move(list)},
-          {"output", {{"type", type_name(output_type_)}, {"kind", kind_name(output_kind_)}}},
+          {"output", std::move(output)},
           {"max_concurrency", max_concurrency_}};
 }
 

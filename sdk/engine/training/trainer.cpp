@@ -146,7 +146,7 @@ class Trainer {
     optimiser_.zero_grad();
     double loss = 0;
     for (int i = 0; i < request_.gradient_accumulation_steps; ++i) loss += accumulate();
-    const double rate = schedule_.learning_rate * lr_factor(schedule_, done_);
+    rate_ = schedule_.learning_rate * lr_factor(schedule_, done_);
     if (scale_.unscale(model_.parameters())) {
       double norm = 0;
       if (request_.max_grad_norm > 0)
@@ -157,12 +157,12 @@ class Trainer {
             "the loss of step {} is {}, the norm of its gradients {}: the training has run away; "
             "lower the learning_rate ({})",
             done_ + 1, loss, norm, request_.learning_rate));
-      optimiser_.step(rate);
+      optimiser_.step(rate_);
       if (ema_) ema_->step();
     }
     ++done_;
     result_.losses.push_back(static_cast<float>(loss));
-    result_.learning_rates.push_back(static_cast<float>(rate));
+    result_.learning_rates.push_back(static_cast<float>(rate_));
     mean_.add(loss);
   }
 
@@ -175,7 +175,7 @@ class Trainer {
                                  .steps = request_.max_train_steps,
                                  .loss = result_.losses.back(),
                                  .mean_loss = mean_.value(),
-                                 .learning_rate = result_.learning_rates.back()};
+                                 .learning_rate = rate_};
     tell(progress);
   }
 
@@ -266,6 +266,7 @@ class Trainer {
   std::int64_t place_ = 0;           // the next of them
   int done_ = 0;                     // optimiser steps
   int last_sample_ = 0;              // step of the last samples
+  double rate_ = 0;                  // of the last step
   Mean mean_;
   TrainResult result_;
 };
