@@ -41,7 +41,7 @@ def test_a_template_exports_one_symbol_and_carries_its_note():
     notes = subprocess.run(["readelf", "-n", VANILLA], text=True, capture_output=True, check=True)
     assert "DREAM" in notes.stdout and ".note.dream.abi" in notes.stdout
     assert "corrupt" not in (notes.stdout + notes.stderr).lower()
-    assert b"sdk=1.2;tier=c;" in VANILLA.read_bytes()
+    assert b"sdk=1.3;tier=c;" in VANILLA.read_bytes()
 
 
 def test_the_vanilla_template_is_short():

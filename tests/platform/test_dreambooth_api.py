@@ -4,6 +4,8 @@ import json
 import re
 import urllib.request
 
+import pytest
+
 
 from images import make_pictures, make_weights
 from platforms import TRAINER, Platform

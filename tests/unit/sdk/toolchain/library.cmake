@@ -21,7 +21,7 @@ if(TORCH)
   set(tier torch)
   string(REPLACE "." "\\." torch "${TORCH}")
 endif()
-if(NOT text MATCHES "sdk=1\\.2;tier=${tier};cxx=(gcc|clang)[0-9]+;cxx11abi=[01];torch=${torch};")
+if(NOT text MATCHES "sdk=1\\.3;tier=${tier};cxx=(gcc|clang)[0-9]+;cxx11abi=[01];torch=${torch};")
   message(SEND_ERROR "unexpected text of the note:\n${text}")
 endif()
 
