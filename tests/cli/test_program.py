@@ -52,7 +52,7 @@ def test_the_vanilla_template_is_short():
 def test_version(dream):
     told = json.loads(dream("version", "--json").stdout)
     assert re.fullmatch(r"\d+\.\d+\.\d+", told["version"])
-    assert told["sdk"] == "1.2"
+    assert told["sdk"] == "1.3"
     assert told["libtorch"].startswith("2.")
     assert told["devices"]
 
@@ -63,7 +63,7 @@ def test_templates_are_listed_with_refusals(dream):
     assert re.search(r"^vanilla\b.*Stable Diffusion", done.stdout, re.MULTILINE)
     assert "echo" in done.stdout
     refused = done.stdout + done.stderr
-    assert "wrong_major" in refused and "2.0" in refused and "1.2" in refused
+    assert "wrong_major" in refused and "2.0" in refused and "1.3" in refused
 
 
 def test_schema_snapshot(dream):

@@ -26,7 +26,7 @@ def started(worker, *names, **options):
 def test_ready_carries_the_schemas(worker):
     ready = started(worker, "echo", "counter")
     echo, counter = ready["templates"]
-    assert (echo["name"], echo["version"], echo["sdk"]) == ("echo", "1.0.0", "1.2")
+    assert (echo["name"], echo["version"], echo["sdk"]) == ("echo", "1.0.0", "1.3")
     assert echo["description"] and echo["path"] == str(template("echo"))
     assert echo["max_concurrency"] == 8
     assert echo["output"] == {"type": "json", "kind": "single"}

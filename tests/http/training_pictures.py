@@ -32,7 +32,8 @@ def archive(members, method=zipfile.ZIP_STORED):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as written:
         for name, content in members.items():
-            written.writestr(name, content)
+            # Without the time of day: the same pictures are the same archive.
+            written.writestr(zipfile.ZipInfo(name), content, method)
     return buffer.getvalue()
 
 
