@@ -5,7 +5,10 @@
 #include <ATen/ops/ones.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <optional>
 #include <utility>
+
+#include "sdk/engine/tensor/autocast.hpp"
 
 namespace dream::engine {
 namespace {
@@ -18,32 +21,28 @@ thread_local bool is_first_pass = false;  // of a layer that will be computed ag
 class Surroundings {
  public:
   explicit Surroundings(const at::Tensor& input)
-      : device_(input.device().type()),
-        autocast_(at::autocast::is_autocast_enabled(device_)),
-        dtype_(at::autocast::get_autocast_dtype(device_)),
+      : device_(input.device()),
+        autocast_(at::autocast::is_autocast_enabled(device_.type())
+                      ? std::optional(at::autocast::get_autocast_dtype(device_.type()))
+                      : std::nullopt),
         generator_(current.second),
         drawn_(generator_.defined() ? generator_.get_state() : at::Tensor()) {}
 
   template <class Body>
   auto again(const Body& body) {
     const at::AutoGradMode recording(true);
-    const auto autocast = at::autocast::is_autocast_enabled(device_);
-    const auto dtype = at::autocast::get_autocast_dtype(device_);
-    const auto now = generator_.defined() ? generator_.get_state() : at::Tensor();
-    at::autocast::set_autocast_enabled(device_, autocast_);
-    at::autocast::set_autocast_dtype(device_, dtype_);
-    if (generator_.defined()) generator_.set_state(drawn_);
+    const Autocast autocast(autocast_, device_);
+    if (!generator_.defined()) return body();
+    const auto now = generator_.get_state();
+    generator_.set_state(drawn_);
     auto result = body();
-    if (generator_.defined()) generator_.set_state(now);
-    at::autocast::set_autocast_dtype(device_, dtype);
-    at::autocast::set_autocast_enabled(device_, autocast);
+    generator_.set_state(now);
     return result;
   }
 
  private:
-  at::DeviceType device_;
-  bool autocast_;
-  at::ScalarType dtype_;
+  at::Device device_;
+  std::optional<at::ScalarType> autocast_;
   at::Generator generator_;
   at::Tensor drawn_;
 };

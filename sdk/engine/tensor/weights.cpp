@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "sdk/engine/tensor/tensor_file.hpp"
+
 namespace dream::engine {
 namespace {
 
@@ -60,32 +62,6 @@ struct Weights::Variant {
 };
 
 namespace {
-
-at::ScalarType to_scalar_type(weights::DType dtype) {
-  switch (dtype) {
-    case weights::DType::f64:
-      return at::kDouble;
-    case weights::DType::f32:
-      return at::kFloat;
-    case weights::DType::f16:
-      return at::kHalf;
-    case weights::DType::bf16:
-      return at::kBFloat16;
-    case weights::DType::i64:
-      return at::kLong;
-    case weights::DType::i32:
-      return at::kInt;
-    case weights::DType::i16:
-      return at::kShort;
-    case weights::DType::i8:
-      return at::kChar;
-    case weights::DType::u8:
-      return at::kByte;
-    case weights::DType::boolean:
-      return at::kBool;
-  }
-  throw std::runtime_error("unknown tensor type");
-}
 
 // Buffers of older writers that follow from the config.
 bool is_harmless(std::string_view name) {

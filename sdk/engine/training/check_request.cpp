@@ -92,4 +92,10 @@ int training_resolution(const TrainRequest& request, int native_size, int size_m
                                  request.resolution, size_multiple, most_pixels));
 }
 
+int training_resolution(const TrainRequest& request, const Components& parts) {
+  const int scale = static_cast<int>(parts.vae.config().scale());
+  return training_resolution(request, static_cast<int>(parts.unet.config().sample_size) * scale,
+                             scale);
+}
+
 }  // namespace dream::engine

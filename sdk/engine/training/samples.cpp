@@ -10,13 +10,11 @@ namespace dream::engine {
 void draw_samples(const TrainRequest& request, const Components& parts, int step) {
   if (request.save_sample_prompt.empty() || !request.on_sample) return;
   const at::NoGradGuard unrecorded;
-  const int scale = static_cast<int>(parts.vae.config().scale());
-  const int native = static_cast<int>(parts.unet.config().sample_size) * scale;
   GenerateRequest drawing;
   drawing.prompt = request.save_sample_prompt;
   drawing.negative_prompt = request.save_sample_negative_prompt;
   drawing.prompt_syntax = PromptSyntax::plain;
-  drawing.width = drawing.height = training_resolution(request, native, scale);
+  drawing.width = drawing.height = training_resolution(request, parts);
   drawing.num_inference_steps = request.save_infer_steps;
   drawing.guidance_scale = request.save_guidance_scale;
   drawing.scheduler = "DDIM";

@@ -15,8 +15,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "sdk/engine/tensor/autocast.hpp"
 #include "sdk/engine/tensor/recompute.hpp"
-#include "sdk/engine/training/autocast.hpp"
 #include "sdk/engine/training/check_request.hpp"
 #include "sdk/engine/training/checkpoint.hpp"
 #include "sdk/engine/training/dataset.hpp"
@@ -37,10 +37,6 @@ namespace {
 // but goes on with the steps' numbers.
 at::Generator generator_of(std::int64_t seed, std::uint64_t purpose) {
   return at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(seed) + purpose);
-}
-
-int native_resolution(const Components& parts) {
-  return static_cast<int>(parts.unet.config().sample_size * parts.vae.config().scale());
 }
 
 LrSchedule schedule_of(const TrainRequest& request) {
@@ -108,9 +104,7 @@ class Trainer {
   Dataset make_dataset() {
     auto generator = generator_of(request_.seed, 2);
     const auto& parts = model_.parts();
-    const int scale = static_cast<int>(parts.vae.config().scale());
-    return {request_, parts,
-            training_resolution(request_, native_resolution(parts), scale), generator};
+    return {request_, parts, training_resolution(request_, parts), generator};
   }
 
   // The next places of the epoch; its last batch may be smaller.

@@ -1,4 +1,4 @@
-#include "sdk/engine/training/autocast.hpp"
+#include "sdk/engine/tensor/autocast.hpp"
 
 #include <ATen/autocast_mode.h>
 #include <fmt/format.h>
